@@ -19,7 +19,13 @@ import {
   stopPeer,
 } from '../src/index.ts'
 import { writeMassDeath } from '../src/launch/index.ts'
-import { formatLaunchEntry, type LaunchEntry, writeSession } from '../src/sessions/index.ts'
+import {
+  formatLaunchEntry,
+  type LaunchEntry,
+  lockIdentity,
+  setMark,
+  writeSession,
+} from '../src/sessions/index.ts'
 import { roots, type TestRoot } from './support.ts'
 
 const { track, newRoot } = roots()
@@ -91,6 +97,22 @@ describe('the queue of launches', () => {
     expect(state).toBe('launched')
   })
 
+  it('of a start that waits for the lock is over when the peer is stopped before', async () => {
+    const test = newRoot()
+    const entry = await test.peer(SLEEP)
+    const identity = toIdentity('command-bob')
+    const lock = await lockIdentity(test.root, identity, 1_000)
+    const launch = launchPeer(test.root, entry, { env: ENV })
+    const refused = expect(launch).rejects.toMatchObject({ code: 'not-due' })
+    // Long enough for the start to be at the lock.
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    // As a stop does while it has the lock.
+    await setMark(test.root, identity, 'stopped')
+    lock.release()
+    await refused
+    expect((await peerStatus(test.root, 'bob')).shown.word).toBe('stopped')
+  })
+
   it('is left when the peer is stopped, and by the next start it is entered again', async () => {
     const test = newRoot()
     const entry = await test.peer(SLEEP)
@@ -100,7 +122,7 @@ describe('the queue of launches', () => {
     const launch = launchPeer(test.root, entry, { env: ENV, queue: { memory } })
     const refused = expect(launch).rejects.toMatchObject({
       code: 'not-due',
-      message: 'command-bob was stopped while its start was queued',
+      message: 'command-bob was stopped while its start waited',
     })
     const shown = async (): Promise<string> => (await peerStatus(test.root, 'bob')).shown.word
     await until('the launch to be queued', async () => (await shown()) === 'queued')

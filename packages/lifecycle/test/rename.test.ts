@@ -431,6 +431,29 @@ describe('removing a peer', () => {
     expect(await records(made)).toEqual([])
   })
 
+  it('leaves nothing of a start that goes on meanwhile', async () => {
+    for (let round = 0; round < campaignSize(12); round++) {
+      const made = newRoot()
+      const entry = await made.peer(SLEEP)
+      await launchPeer(made.root, entry)
+      // The start waits for the stop, and goes on while the peer is removed.
+      const removal = removeNamed(made.root, 'bob', { ...by, force: true })
+      const stopped = until('the stop', async () => (await statusOf(made.root, BOB)).session === undefined)
+      await stopped
+      const started = await Promise.allSettled([launchPeer(made.root, entry), removal])
+      expect(started[1].status).toBe('fulfilled')
+      expect(await listSessions(made.root)).toEqual([])
+      if (started[0].status === 'fulfilled') {
+        const { server } = started[0].value.session
+        await until(
+          'its server to be gone',
+          async () => (await identifyProcess(server.pid))?.token !== server.token,
+        )
+      }
+      expect(await records(made)).toEqual([])
+    }
+  }, 60_000)
+
   it('keeps the peer when it cannot be stopped', async () => {
     const made = newRoot()
     const session = await startBob(made)

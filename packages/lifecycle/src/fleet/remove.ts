@@ -65,6 +65,14 @@ function assertStopped(name: string, running: readonly PeerSession[]): void {
   })
 }
 
+/** Stops what a launch has started that had begun before the peer was removed. Later launches find no peer. */
+async function stopLate(root: string, identity: Identity, by: string): Promise<void> {
+  // A launch holds the lock until its session is known.
+  await withIdentity(root, identity, async () => undefined)
+  if ((await readSession(root, identity)) !== undefined)
+    await stopPeer(root, identity, { by, why: 'it is removed' })
+}
+
 /**
  * Removes a peer, also one that is remembered but not registered. Its home stays. A running peer is removed only with `force`,
  * which stops it first; where the stop fails, the peer stays registered.
@@ -87,6 +95,7 @@ export async function removeNamed(root: string, name: string, options: RemoveOpt
     await box?.unmarkRemoved()
     throw error
   })
+  for (const identity of identities) await stopLate(root, identity, by)
   if (box !== undefined) await closeUnlessHeld(root, box)
   const watched = new Set((await listCanaries(rootRecordLocation(root))).map(({ gen }) => gen))
   for (const identity of identities)

@@ -51,7 +51,7 @@ export async function assertDue(root: string, identity: Identity, due: string): 
   })
 }
 
-/** A launch that is queued. */
+/** A launch that waits for its turn, or for the lock of its identity. */
 interface WantedLaunch {
   readonly entry: PeerEntry
   readonly identity: Identity
@@ -60,7 +60,7 @@ interface WantedLaunch {
 }
 
 /**
- * Checks that a queued launch is still wanted.
+ * Checks that a launch that has waited is still wanted.
  * @throws IapeerError `not-due` if it was stopped meanwhile; `no-such-peer` if it was removed or renamed
  */
 export async function assertWanted(
@@ -70,7 +70,7 @@ export async function assertWanted(
   getPeer(await listPeers(root), entry.personality)
   const stoppedAt = await markedAt(root, identity, 'stopped')
   if (stoppedAt === undefined || stoppedAt === stoppedBefore) return
-  throw new IapeerError(`${identity} was stopped while its start was queued`, {
+  throw new IapeerError(`${identity} was stopped while its start waited`, {
     code: 'not-due',
     hint: `Start it with: iapeer start ${identity}`,
   })

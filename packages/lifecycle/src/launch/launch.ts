@@ -191,6 +191,8 @@ interface Launching {
   readonly runtime: Runtime
   readonly adapter: RuntimeAdapter
   readonly options: LaunchOptions
+  /** When it was last stopped before the launch was asked for. */
+  readonly stoppedBefore: string | undefined
 }
 
 /** Whether a peer has no session that its launch has finished or left blocked. */
@@ -226,6 +228,7 @@ async function launchLocked(root: string, launching: Launching): Promise<Launche
       return { state, session: await assignHolder(root, running, options.holder), warnings: [] }
     }
     if (running !== undefined) await abortLaunch(root, running)
+    await assertWanted(root, launching)
     if (options.due !== undefined) await assertDue(root, identity, options.due)
     const prepared = await prepare({ root, entry, identity, runtime, adapter, options })
     await recordEnvironment(root, identity, options.caller)
@@ -293,7 +296,7 @@ export async function launchPeer(
   if (isRunning) await leaveQueue(root, identity)
   const ticket = isRunning ? undefined : await enterWhenAllowed(root, identity, gate)
   try {
-    const launched = await launchLocked(root, { entry, identity, runtime, adapter, options })
+    const launched = await launchLocked(root, { entry, identity, runtime, adapter, options, stoppedBefore })
     if (launched.state === 'already') await ticket?.leave()
     else await ticket?.started(launched.session.leader)
     return launched
