@@ -4,7 +4,8 @@ import { rootRecordLocation } from '@iapeer/core/paths'
 import { runControl } from './control.ts'
 import type { Problem, ProblemKind } from './expected.ts'
 import { KINDS, type Kind } from './kinds/index.ts'
-import { plan } from './plan.ts'
+import { oneAtATime } from './one-at-a-time.ts'
+import { plan, type Step } from './plan.ts'
 import { assertRoom } from './room.ts'
 import { closeSite, openSite, type Site } from './site.ts'
 import { runStep, type StepResult } from './step.ts'
@@ -13,12 +14,16 @@ import { runStep, type StepResult } from './step.ts'
 export interface DrillOptions {
   /** The program of the daemon: a script of Node.js. */
   readonly daemonProgram: string
+  /** The program of the command `iapeer`, which ends what a drill has started that is killed. @default nothing ends it */
+  readonly cliProgram?: string | undefined
   readonly count: number
   /** Peers at a time. */
   readonly concurrency: number
   readonly seed: number
   /** Names of kinds. @default all */
   readonly kinds?: readonly string[] | undefined
+  /** Also sends messages to the peers. @default false */
+  readonly mail?: boolean | undefined
   /** Keeps the files also if nothing is wrong. @default false */
   readonly keep?: boolean | undefined
   /** Ends the drill: acts in progress are finished, and everything is removed. */
@@ -57,7 +62,7 @@ export interface DrillResult {
   readonly skipped: readonly { readonly name: string; readonly why: string }[]
   readonly findings: readonly Finding[]
   /** Where the files are, if they were kept. */
-  readonly directory: string | undefined
+  readonly directories: readonly string[]
   readonly ms: number
 }
 
@@ -123,18 +128,59 @@ class Collector {
   }
 }
 
-async function runSteps(site: Site, kinds: readonly Kind[], options: DrillOptions, collector: Collector) {
+/** The roots of a drill: the second one is on a small disk. */
+interface Sites {
+  readonly main: Site
+  readonly small: Site | undefined
+}
+
+async function runSteps(
+  sites: Sites,
+  kinds: readonly Kind[],
+  options: DrillOptions,
+  collector: Collector,
+): Promise<void> {
   const { count, seed, concurrency, signal, onStep } = options
   const steps = plan(kinds, count, seed)
+  const onSmallDisk = oneAtATime()
+  const run = (step: Step): Promise<StepResult> => {
+    const { small } = sites
+    if (step.kind.isOnSmallDisk !== true || small === undefined) return runStep(sites.main, step)
+    // The act of one fills the disk of all.
+    return onSmallDisk(() => runStep(small, step))
+  }
   const work = async (): Promise<void> => {
     for (const step of steps) {
       if (signal?.aborted === true) return
-      const result = await runStep(site, step)
+      const result = await run(step)
       collector.add(result)
       onStep?.(result, collector.done)
     }
   }
   await Promise.all(Array.from({ length: concurrency }, work))
+}
+
+/** Opens the roots that the kinds need. */
+async function openSites(kinds: readonly Kind[], options: DrillOptions): Promise<Sites> {
+  const { daemonProgram, cliProgram, concurrency, mail: hasMail = false } = options
+  const shared = { daemonProgram, cliProgram, concurrency, hasMail }
+  const main = await openSite(shared)
+  if (!kinds.some(({ isOnSmallDisk }) => isOnSmallDisk)) return { main, small: undefined }
+  try {
+    return { main, small: await openSite({ ...shared, isOnSmallDisk: true }) }
+  } catch (error) {
+    await closeSite(main, false)
+    throw error
+  }
+}
+
+/** Reads what was recorded in the end, once nothing runs any more, and compares the numbers of records. */
+async function recount(sites: readonly Site[], collector: Collector): Promise<void> {
+  for (const site of sites) {
+    for (let round = 0; round < 2; round++) await reconcile(rootRecordLocation(site.root))
+    site.records.look()
+  }
+  collector.recount((gen) => sites.reduce((sum, { records }) => sum + records.countOf(gen), 0))
 }
 
 /**
@@ -145,38 +191,37 @@ async function runSteps(site: Site, kinds: readonly Kind[], options: DrillOption
  */
 export async function runDrill(options: DrillOptions): Promise<DrillResult> {
   const begun = performance.now()
-  const { seed, count, concurrency, keep = false, daemonProgram, signal } = options
+  const { seed, count, concurrency, keep = false, signal } = options
   const chosen = chosenKinds(options.kinds)
   await assertRoom(concurrency)
   const refused = await Promise.all(chosen.map(async (kind) => ({ kind, why: await kind.refusal?.() })))
   const kinds = refused.flatMap(({ kind, why }) => (why === undefined ? [kind] : []))
   const skipped = refused.flatMap(({ kind, why }) => (why === undefined ? [] : [{ name: kind.name, why }]))
-  const site = await openSite(daemonProgram, concurrency)
+  const sites = await openSites(kinds, options)
+  const all = [sites.main, ...(sites.small === undefined ? [] : [sites.small])]
   const collector = new Collector()
   let control: ReadonlyMap<string, readonly ProblemKind[]> = new Map()
   let isControlRed = false
   let isKept = keep
   try {
-    await site.daemon.start()
-    const controlled = await runControl(site)
+    for (const site of all) await site.daemon.start()
+    const controlled = await runControl(sites.main)
     ;({ found: control, isRed: isControlRed } = controlled)
     for (const result of controlled.failed) collector.note(result)
-    if (isControlRed) await runSteps(site, kinds, options, collector)
-    for (let round = 0; round < 2; round++) await reconcile(rootRecordLocation(site.root))
-    site.records.look()
-    collector.recount((gen) => site.records.countOf(gen))
+    if (isControlRed) await runSteps(sites, kinds, options, collector)
+    await recount(all, collector)
     isKept = keep || collector.findings.length > 0 || !isControlRed
   } finally {
-    const left = await closeSite(site, isKept)
-    for (const what of left)
-      collector.findings.push({
-        ...{ kind: 'leftover', what, act: 'end', number: undefined, identity: undefined, gen: undefined },
-      })
+    for (const site of all)
+      for (const what of await closeSite(site, isKept))
+        collector.findings.push({
+          ...{ kind: 'leftover', what, act: 'end', number: undefined, identity: undefined, gen: undefined },
+        })
   }
   return {
     ...{ seed, count, done: collector.done, isInterrupted: signal?.aborted === true, control, isControlRed },
     ...{ kinds: collector.results(kinds), skipped, findings: collector.findings },
-    directory: isKept ? site.directory : undefined,
+    directories: isKept ? all.map(({ directory }) => directory) : [],
     ms: performance.now() - begun,
   }
 }

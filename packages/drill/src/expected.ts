@@ -8,8 +8,8 @@ export interface Expected {
   /** The possible causes of a dead server; empty where any may be recorded. */
   readonly causes?: readonly string[] | undefined
   readonly verdicts?: readonly VerdictWord[] | undefined
-  /** Whether the peer runs afterwards. `policy`: if its profile says that it is restarted. */
-  readonly runs: 'yes' | 'no' | 'policy'
+  /** Whether the peer runs afterwards. `policy`: if its profile says that it is restarted. `wakes`: only if a message comes for it. */
+  readonly runs: 'yes' | 'no' | 'policy' | 'wakes'
 }
 
 /** What was found after an act. */
@@ -25,7 +25,7 @@ export interface Found {
   readonly runs: boolean
 }
 
-/** What is wrong. `missed`, `false-record`, `twice`: the number of records. `not-caused`: the fault did not happen, so nothing is proven. */
+/** What is wrong. `missed`, `false-record`, `twice`: the number of records. `not-caused`: the fault did not happen, so nothing is proven. `message-…`: see docs/drill.md. */
 export type ProblemKind =
   | 'missed'
   | 'false-record'
@@ -36,6 +36,11 @@ export type ProblemKind =
   | 'no-snapshot'
   | 'wrong-state'
   | 'not-caused'
+  | 'message-lost'
+  | 'message-twice'
+  | 'message-open'
+  | 'message-order'
+  | 'false-receipt'
   | 'failed'
   | 'leftover'
 
@@ -47,8 +52,22 @@ export interface Problem {
 const among = <T>(wanted: readonly T[] | undefined, found: T | undefined): boolean =>
   wanted === undefined || wanted.length === 0 || (found !== undefined && wanted.includes(found))
 
+/** The peer of an act. */
+export interface Circumstances {
+  /** Whether its profile says that it is restarted after a death. */
+  readonly isRestarted: boolean
+  /** Whether messages are sent to it, each of which starts a peer that no person has stopped. */
+  readonly hasMail: boolean
+}
+
+/** Whether a peer must run after an act; undefined where it depends on a message. */
+function mustRun({ runs }: Expected, { isRestarted, hasMail }: Circumstances): boolean | undefined {
+  if (runs === 'yes' || (runs === 'policy' && isRestarted)) return true
+  return runs !== 'no' && hasMail ? undefined : false
+}
+
 /** Compares what was found with what must be true. Pure. */
-export function compare(expected: Expected, found: Found, isRestarted: boolean): Problem[] {
+export function compare(expected: Expected, found: Found, circumstances: Circumstances): Problem[] {
   if (!found.isConfirmed) return [{ kind: 'not-caused', what: 'the fault was not seen to happen' }]
   const problems: Problem[] = []
   const count = found.records.length
@@ -72,11 +91,11 @@ export function compare(expected: Expected, found: Found, isRestarted: boolean):
     if (found.hasSnapshot === false)
       problems.push({ kind: 'no-snapshot', what: 'the snapshot is missing or incomplete' })
   }
-  const mustRun = expected.runs === 'yes' || (expected.runs === 'policy' && isRestarted)
-  if (found.runs !== mustRun)
+  const runs = mustRun(expected, circumstances)
+  if (runs !== undefined && found.runs !== runs)
     problems.push({
       kind: 'wrong-state',
-      what: mustRun ? 'the peer does not run again' : 'the peer runs, although nothing may start it',
+      what: runs ? 'the peer does not run again' : 'the peer runs, although nothing may start it',
     })
   return problems
 }

@@ -2,15 +2,33 @@ import { listCanaries } from '@iapeer/canary'
 import { formatIdentity, type Identity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId } from '@iapeer/core/process'
-import { createPeer, findPeer, type PeerEntry, updatePeer } from '@iapeer/core/registry'
+import { readProfileText, replaceProfileText } from '@iapeer/core/profile'
+import { createPeer, findPeer, type PeerEntry, updatePeer, upsertPeer } from '@iapeer/core/registry'
 import { launchPeer, removeNamed, statusOf, stopPeer } from '@iapeer/lifecycle'
 import { runTmux } from '@iapeer/tmux'
 import { drillFailed } from './errors.ts'
+import { noteFileOf } from './mail.ts'
 import { isGoneWithin } from './processes.ts'
 import type { Site } from './site.ts'
 
-/** What runs in the pane: it exits with code 3 when it gets SIGUSR1, and is ended by every other signal. */
-const PROGRAM = ['sh', '-c', "trap 'exit 3' USR1; while :; do sleep 0.2; done"]
+/**
+ * What runs in the pane: it exits with code 3 when it gets SIGUSR1, takes more and more memory when it gets SIGUSR2, and is ended by every
+ * other signal. It takes part in messages by its directory, and appends to the file `$1` when it begins with one and when it has taken it.
+ */
+const SCRIPT = `
+mail=\${IAPEER_MAIL_DIR:?}/mail
+trap 'exit 3' USR1
+trap 'x=; while :; do x="$x$(head -c 1048576 /dev/zero | tr "\\0" x)"; done' USR2
+mkdir -p "$mail/new" "$mail/work" "$mail/taken"
+while :; do
+  for path in "$mail"/new/*.json; do
+    name=\${path##*/}
+    [ -e "$path" ] && mv "$path" "$mail/work/$name" || continue
+    echo "begun $name" >>"$1"
+    mv "$mail/work/$name" "$mail/taken/$name" && echo "taken $name" >>"$1"
+  done 2>>"$1.errors"
+  sleep 0.2
+done`
 const EXIT_MS = 20_000
 /** Who stops the peers of a drill, in their records. */
 export const BY = 'iapeer drill'
@@ -55,18 +73,34 @@ export async function runningGeneration(site: Site, identity: Identity): Promise
   return { identity, gen, socketPath, server, leader, recorder, pane, session: sessionId }
 }
 
+/** States in the profile of a peer that it gets messages by its directory. */
+async function takePartInMail(site: Site, name: string): Promise<void> {
+  const { home } = await getPeerNamed(site, name)
+  const from = await readProfileText(home)
+  if (from === undefined) throw drillFailed(`the peer ${name} has no profile`)
+  const profile = { ...JSON.parse(from), interfaces: { mail: { way: 'directory' } } }
+  await replaceProfileText(home, { from, to: JSON.stringify(profile) })
+  await upsertPeer(site.root, home)
+}
+
+async function getPeerNamed(site: Site, name: string): Promise<PeerEntry> {
+  const entry = await findPeer(site.root, name)
+  if (entry === undefined) throw drillFailed(`the peer ${name} was not created`)
+  return entry
+}
+
 /** Creates and starts a peer. @throws IapeerError `drill-failed`, those of `createPeer` and `launchPeer` */
 export async function startDrillPeer(site: Site, name: string, isRestarted: boolean): Promise<DrillPeer> {
   await site.changeRegistry(async () => {
     await createPeer(site.root, {
       personality: toPersonality(name),
       defaultRuntime: toRuntime('command'),
-      command: PROGRAM,
+      command: ['sh', '-c', SCRIPT, 'drill-peer', noteFileOf(site, name)],
     })
     if (isRestarted) await updatePeer(site.root, name, { restart: 'on-failure' })
+    if (site.hasMail) await takePartInMail(site, name)
   })
-  const entry = await findPeer(site.root, name)
-  if (entry === undefined) throw drillFailed(`the peer ${name} was not created`)
+  const entry = await getPeerNamed(site, name)
   await launchPeer(site.root, entry, { env: site.env })
   const identity = identityOf(name)
   const generation = await runningGeneration(site, identity)

@@ -4,8 +4,9 @@ import { waitUntil } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
 import { type ExitRecord, parseSnapshot, type VerdictWord } from '@iapeer/forensics'
 import { judgeAmong, releaseStartsOf } from '@iapeer/lifecycle'
-import { compare, type Found, type Problem } from './expected.ts'
+import { compare, type Expected, type Found, type Problem } from './expected.ts'
 import type { Act } from './kinds/index.ts'
+import { PeerMail } from './mail.ts'
 import {
   type DrillPeer,
   type Generation,
@@ -24,6 +25,8 @@ const RECORD_MS = 20_000
 const SILENCE_MS = 500
 const RECOVERY_MS = 60_000
 const SNAPSHOT_MS = 10_000
+/** How long a verdict may be provisional. */
+const VERDICT_MS = 40_000
 
 /** The result of one act. */
 export interface StepResult {
@@ -53,9 +56,20 @@ async function hasSnapshot({ forensics }: ExitRecord): Promise<boolean> {
   return (await waitUntil(look, { limitMs: SNAPSHOT_MS, everyMs: 50 })) === true
 }
 
-async function verdictOf(site: Site, record: ExitRecord): Promise<VerdictWord | undefined> {
-  const [death] = await judgeAmong(site.root, site.records.recent, (one) => one === record)
-  return death?.judged.verdict
+/** Returns the verdict of a death. A verdict is provisional for a time: it is asked for until it is one of those that are expected. */
+async function verdictOf(
+  site: Site,
+  record: ExitRecord,
+  { verdicts = [] }: Expected,
+): Promise<VerdictWord | undefined> {
+  let verdict: VerdictWord | undefined
+  const isExpected = async (): Promise<true | undefined> => {
+    const [death] = await judgeAmong(site.root, site.records.recent, (one) => one === record)
+    verdict = death?.judged.verdict
+    return verdicts.length === 0 || verdicts.some((one) => one === verdict) || undefined
+  }
+  await waitUntil(isExpected, { limitMs: VERDICT_MS, everyMs: 250 })
+  return verdict
 }
 
 /**
@@ -93,11 +107,12 @@ async function observe(peer: DrillPeer, act: Act, recordLimitMs: number): Promis
   const recoveredMs = Date.now()
   const last = next ?? (await runningGeneration(site, identityOf(name)))
   const record = seen?.record
+  const isWhole = record && (await hasSnapshot(record))
   return {
     found: {
       records: site.records.recordsOf(generation.gen).map((one) => one.record),
-      verdict: record && (await verdictOf(site, record)),
-      hasSnapshot: record && (await hasSnapshot(record)),
+      verdict: record && (await verdictOf(site, record, expected)),
+      hasSnapshot: isWhole,
       isConfirmed,
       runs: last !== undefined,
     },
@@ -119,6 +134,19 @@ const failure = (step: Step, name: string, problems: readonly Problem[]): StepRe
   allowed: new Map(),
 })
 
+/** Waits until the messages have reached a peer that may have them. @returns its run then, which a message may have begun */
+async function afterMail(
+  site: Site,
+  name: string,
+  mail: PeerMail | undefined,
+  last: Generation,
+): Promise<Generation> {
+  if (mail === undefined) return last
+  if ((await runningGeneration(site, identityOf(name))) !== undefined) await mail.settle()
+  else await mail.sent
+  return (await runningGeneration(site, identityOf(name))) ?? last
+}
+
 /**
  * Does one act on a peer of its own, and checks what follows. The peer is removed afterwards.
  * @param recordLimitMs how long a record may take
@@ -130,18 +158,23 @@ export async function runStep(site: Site, step: Step, recordLimitMs = RECORD_MS)
   try {
     const peer = await startDrillPeer(site, name, step.isRestarted)
     last = peer.generation
+    const mail = site.hasMail ? new PeerMail(site, name, randomFrom(step.seed + 1)) : undefined
     await sleep(step.delayMs)
     const act = await step.kind.act(peer, randomFrom(step.seed))
     present = act.renamedTo ?? name
     const { expected } = act
     const observed = await observe(peer, act, recordLimitMs)
     const { gen, identity } = peer.generation
-    last = observed.last ?? peer.generation
-    const problems = compare(expected, observed.found, step.isRestarted)
-    const allowed = new Map<string, readonly number[]>([[gen, expected.records]])
-    if (last.gen !== gen) allowed.set(last.gen, [0])
+    const { isRestarted } = step
+    const problems = compare(expected, observed.found, { isRestarted, hasMail: site.hasMail })
+    const seen = [observed.last ?? peer.generation]
+    seen.push(await afterMail(site, present, mail, seen[0] ?? peer.generation))
+    last = seen.at(-1)
+    const allowed = new Map<string, readonly number[]>(seen.map((one) => [one.gen, [0]]))
+    allowed.set(gen, expected.records)
     if (!(await removeDrillPeer(site, present, last)))
       problems.push({ kind: 'leftover', what: `a process of ${identity} did not exit` })
+    problems.push(...((await mail?.problems()) ?? []))
     const { recordMs, recoveryMs } = observed
     return { step, identity, gen, problems, recordMs, recoveryMs, allowed }
   } catch (error) {

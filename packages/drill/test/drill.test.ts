@@ -19,7 +19,7 @@ it('a drill with every kind of act finds nothing wrong, and leaves nothing', asy
     done: COUNT,
     isControlRed: true,
     isInterrupted: false,
-    directory: undefined,
+    directories: [],
   })
   expect([...result.control.values()]).toEqual([['missed'], ['false-record']])
   expect(result.kinds.map(({ name }) => name)).toEqual(KINDS.map(({ name }) => name))

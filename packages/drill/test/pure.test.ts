@@ -53,7 +53,9 @@ describe('what was found, compared with what must be true', () => {
   ] satisfies [string, Expected, Found, boolean, string[]][])(
     '%s',
     (_what, expected, found, restarts, kinds) => {
-      expect(compare(expected, found, restarts).map(({ kind }) => kind)).toEqual(kinds)
+      expect(
+        compare(expected, found, { isRestarted: restarts, hasMail: false }).map(({ kind }) => kind),
+      ).toEqual(kinds)
     },
   )
 })
@@ -115,7 +117,7 @@ describe('the report in the format of JUnit', () => {
         { kind: 'leftover', what: 'x', act: 'end', number: undefined, identity: undefined, gen: undefined },
       ],
     ] as DrillResult['findings'],
-    directory: '/tmp/x',
+    directories: ['/tmp/x'],
   }
 
   /** Reads the elements of a document. @throws Error if it is not well formed */

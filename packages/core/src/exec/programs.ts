@@ -98,6 +98,8 @@ export interface BackgroundProgram {
   readonly firstLine: (limitMs: number) => Promise<string | undefined>
   /** Stops reading its output. */
   readonly release: () => void
+  /** Writes text to its standard input. Does nothing once the program has exited, or if it has no input. */
+  readonly write: (text: string) => void
 }
 
 function firstLineOf(output: Readable, limitMs: number): Promise<string | undefined> {
@@ -123,7 +125,12 @@ function firstLineOf(output: Readable, limitMs: number): Promise<string | undefi
  */
 export async function startInBackground(
   argv: readonly [string, ...string[]],
-  options: { readonly env: NodeJS.ProcessEnv; readonly cwd: string },
+  options: {
+    readonly env: NodeJS.ProcessEnv
+    readonly cwd: string
+    /** Whether it has a standard input, which ends when this process exits. @default false */
+    readonly hasInput?: boolean
+  },
 ): Promise<BackgroundProgram> {
   const { execa } = await loadExeca()
   const [file, ...args] = argv
@@ -133,22 +140,24 @@ export async function startInBackground(
     cwd: options.cwd,
     detached: true,
     cleanup: false,
-    stdin: 'ignore',
+    stdin: options.hasInput === true ? 'pipe' : 'ignore',
     stdout: 'pipe',
     stderr: 'ignore',
     buffer: false,
     reject: false,
   })
-  const { pid, stdout } = child
+  const { pid, stdin, stdout } = child
   if (pid === undefined) {
     const hint = 'Check that it exists and is executable.'
     throw new IapeerError(`${file} cannot be run`, { code: 'cannot-run', hint, cause: await child })
   }
   child.unref()
+  stdin?.on('error', () => undefined)
   return {
     pid,
     firstLine: (limitMs) => firstLineOf(stdout, limitMs),
     release: () => stdout.destroy(),
+    write: (text) => stdin?.write(text),
   }
 }
 

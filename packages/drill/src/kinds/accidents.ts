@@ -11,14 +11,16 @@ import type { Act, Kind } from './kind.ts'
 
 const GONE_MS = 20_000
 
-const server = (causes: readonly string[], verdicts: readonly VerdictWord[]): Expected => ({
+/** A death of a tmux server. */
+export const server = (causes: readonly string[], verdicts: readonly VerdictWord[]): Expected => ({
   records: [1],
   event: 'server-exit',
   causes,
   verdicts,
   runs: 'policy',
 })
-const agent = (...verdicts: readonly VerdictWord[]): Expected => ({
+/** A death of an agent. */
+export const agent = (...verdicts: readonly VerdictWord[]): Expected => ({
   records: [1],
   event: 'session-exit',
   verdicts,
@@ -28,7 +30,11 @@ const agent = (...verdicts: readonly VerdictWord[]): Expected => ({
 const LOST = 'recorder-lost'
 
 /** Causes a fault, and waits until the process is gone that it must end. */
-async function confirmed(expected: Expected, victim: ProcessId, cause: () => Promise<unknown>): Promise<Act> {
+export async function confirmed(
+  expected: Expected,
+  victim: ProcessId,
+  cause: () => Promise<unknown>,
+): Promise<Act> {
   const atMs = Date.now()
   await cause()
   return { expected, atMs, isConfirmed: await isGoneWithin(victim, GONE_MS) }

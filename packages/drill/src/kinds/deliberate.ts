@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { toPersonality } from '@iapeer/core/identity'
 import { launchPeer, renameNamed, stopPeer } from '@iapeer/lifecycle'
 import type { Expected } from '../expected.ts'
@@ -8,9 +7,12 @@ import type { Act, Kind } from './kind.ts'
 
 const GONE_MS = 20_000
 const SILENT: Expected = { records: [0], runs: 'no' }
+/** A message starts a suspended peer. */
+const SUSPENDED: Expected = { records: [0], runs: 'wakes' }
 const SILENT_AND_RUNS: Expected = { records: [0], runs: 'yes' }
 
-async function stopped(
+/** Stops a peer on purpose. */
+export async function stopped(
   { site, identity, generation }: DrillPeer,
   expected: Expected,
   afterwards: 'stay-stopped' | 'suspend' | 'exit',
@@ -23,7 +25,7 @@ async function stopped(
 /** What a person or the daemon does on purpose. */
 export const DELIBERATE: readonly Kind[] = [
   { name: 'stop', title: 'a stop', act: (peer) => stopped(peer, SILENT, 'stay-stopped') },
-  { name: 'suspend', title: 'a suspend', act: (peer) => stopped(peer, SILENT, 'suspend') },
+  { name: 'suspend', title: 'a suspend', act: (peer) => stopped(peer, SUSPENDED, 'suspend') },
   {
     name: 'restart',
     title: 'a restart',
@@ -45,16 +47,6 @@ export const DELIBERATE: readonly Kind[] = [
       await site.changeRegistry(() => renameNamed(site.root, name, renamedTo))
       const after = await runningGeneration(site, identityOf(renamedTo))
       return { expected: SILENT_AND_RUNS, atMs, isConfirmed: after !== undefined, renamedTo }
-    },
-  },
-  {
-    name: 'stop-and-kill',
-    title: 'a stop, and kill -9 of the agent in the same moment',
-    act: async (peer, random) => {
-      const { site, generation } = peer
-      const kill = sleep(random.below(40)).then(() => site.processes.signal(generation.leader, 'SIGKILL'))
-      const [act] = await Promise.all([stopped(peer, SILENT, 'stay-stopped'), kill])
-      return { ...act, expected: { ...act.expected, records: [0, 1] } }
     },
   },
 ]

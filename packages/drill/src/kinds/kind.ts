@@ -21,5 +21,7 @@ export interface Kind {
   readonly title: string
   /** Why it cannot be done on this host; undefined if it can. */
   readonly refusal?: () => Promise<string | undefined>
+  /** Whether its peers have their root on a small disk, one at a time. @default false */
+  readonly isOnSmallDisk?: boolean
   readonly act: (peer: DrillPeer, random: Random) => Promise<Act>
 }

@@ -73,7 +73,7 @@ function findingsText({ findings }: DrillResult, again: string): string[] {
 
 /** Returns what a drill has found, for a person. @param again the command that repeats its acts */
 export function resultText(result: DrillResult, again: string): string {
-  const { kinds, skipped, control, isControlRed, isInterrupted, done, findings, directory, ms } = result
+  const { kinds, skipped, control, isControlRed, isInterrupted, done, findings, directories, ms } = result
   const controlText = [...control]
     .map(([name, found]) => `${name}: ${found.join(', ') || 'nothing'}`)
     .join('; ')
@@ -86,7 +86,7 @@ export function resultText(result: DrillResult, again: string): string {
     table([HEAD, ...kinds.map(kindRow)]),
     ...(skipped.length === 0 ? [] : ['', ...skipped.map(({ name, why }) => `${name} was skipped: ${why}`)]),
     ...findingsText(result, again),
-    ...(directory === undefined ? [] : ['', `The files are kept: ${directory}`]),
+    ...(directories.length === 0 ? [] : ['', `The files are kept: ${directories.join(', ')}`]),
     '',
     `${end}: ${done} acts in ${durationText(ms)}, ${findings.length === 0 ? 'nothing is wrong' : `${findings.length} wrong`}`,
   ].join('\n')

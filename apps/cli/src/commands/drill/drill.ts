@@ -1,13 +1,12 @@
 import { randomInt } from 'node:crypto'
 import { open, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { locateDaemon } from '@iapeer/core/locate'
+import { locateCli, locateDaemon } from '@iapeer/core/locate'
 import { type DrillResult, junit, KINDS, runDrill, summaryOf } from '@iapeer/drill'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { launchSignal } from '../../interrupt.ts'
 import { commandText, print, printJson } from '../../output.ts'
-import { wrap } from '../../wrap.ts'
 import { exitCodeOf, resultText, startProgress } from './drill-text.ts'
 
 const COUNT = 50
@@ -51,16 +50,31 @@ const jsonOf = ({ kinds, control, ...rest }: DrillResult): object => ({
   kinds: kinds.map(summaryOf),
 })
 
-const DETAILS = [
-  'It runs in a private root under the temporary directory, with a daemon of its own. It signals only processes that it has started, and touches no peer of yours. What it has started is stopped and removed at the end, also after Ctrl-C; the files are kept if something is wrong. A control runs first: a recorder that is disabled must be found to be wrong.',
-  `Kinds: ${KINDS.map(({ name }) => name).join(', ')}.`,
-].join('\n\n')
+const WIDTH = 80
+
+/** The names of the kinds on lines of at most 80 characters. (wrap.ts loads a library, which no help text needs.) */
+const kindLines = (): string =>
+  KINDS.map(({ name }) => name).reduce((text, name) => {
+    const line = text.slice(text.lastIndexOf('\n') + 1)
+    return `${text},${line.length + name.length + 3 > WIDTH ? '\n' : ' '}${name}`
+  })
+
+const DETAILS = `It runs in a private root under the temporary directory, with a daemon of its
+own. It signals only processes that it has started, and touches no peer of
+yours. As root on Linux it also makes cgroups with limits, and mounts a loop
+device of 64 MiB in that directory; else the kinds that need them are skipped.
+What it has started or made is ended and removed when it ends, also after Ctrl-C
+and after kill -9; the files are kept if something is wrong. A control runs
+first: a recorder that is disabled must be found to be wrong.
+
+Kinds:
+${kindLines()}`
 
 /** Proves on this host that deaths are recorded and explained, and that deliberate stops are not recorded. */
 export default defineCommand({
   name: 'drill',
   summary: 'hurt peers of its own in many ways, and check every record',
-  details: wrap(DETAILS, 80).join('\n'),
+  details: DETAILS,
   exitCodes: {
     0: 'all as it must be',
     1: 'something is wrong',
@@ -81,6 +95,7 @@ export default defineCommand({
       parse: parseUpTo('--concurrency', MOST_AT_ONCE),
     },
     junit: { value: 'file', help: 'also write a report in the format of JUnit' },
+    mail: { help: 'also send messages to the peers, and check every receipt' },
     keep: { help: 'keep the files of the drill' },
     json: { help: 'print JSON' },
   },
@@ -93,8 +108,9 @@ export default defineCommand({
     forgetSettings()
     const progress = startProgress(count)
     const result = await runDrill({
-      ...{ count, concurrency, seed, kinds, keep: options.keep },
+      ...{ count, concurrency, seed, kinds, keep: options.keep, mail: options.mail },
       daemonProgram: locateDaemon(import.meta.url),
+      cliProgram: locateCli(import.meta.url),
       signal: launchSignal(),
       onStep: ({ problems }, done) => progress.step(done, problems.length > 0),
     }).finally(() => progress.end())
@@ -109,6 +125,7 @@ export default defineCommand({
       `${seed}`,
     ]
     if (kinds !== undefined) again.push('--kinds', kinds.join(','))
+    if (options.mail) again.push('--mail')
     if (options.json) printJson(jsonOf(result))
     else print(resultText(result, commandText(again)))
     process.exitCode = exitCodeOf(result)
