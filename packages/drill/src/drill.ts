@@ -2,7 +2,7 @@ import { reconcile } from '@iapeer/canary'
 import { IapeerError } from '@iapeer/core/errors'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { runControl } from './control.ts'
-import type { Problem, ProblemKind } from './expected.ts'
+import { compareCount, type Problem, type ProblemKind } from './expected.ts'
 import { KINDS, type Kind } from './kinds/index.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { plan, type Step } from './plan.ts'
@@ -113,10 +113,8 @@ class Collector {
   recount(countOf: (gen: string) => number): void {
     const reported = new Set(this.findings.flatMap(({ gen }) => gen ?? []))
     for (const [gen, { counts, result }] of this.allowed) {
-      const count = countOf(gen)
-      if (counts.includes(count) || reported.has(gen)) continue
-      const kind = count === 0 ? 'missed' : counts.includes(1) ? 'twice' : 'false-record'
-      this.findings.push({ ...result, kind, what: `${count} deaths are recorded in the end` })
+      const problem = compareCount(counts, countOf(gen))
+      if (problem !== undefined && !reported.has(gen)) this.findings.push({ ...result, ...problem })
     }
   }
 

@@ -20,12 +20,17 @@ export interface Found {
   readonly verdict: VerdictWord | undefined
   /** Whether the snapshot is complete; undefined where nothing is recorded. */
   readonly hasSnapshot: boolean | undefined
+  /** Whether the recorder has removed its state file. @default not checked */
+  readonly isSettled?: boolean | undefined
   /** Whether the fault was seen to have happened. */
   readonly isConfirmed: boolean
   readonly runs: boolean
 }
 
-/** What is wrong. `missed`, `false-record`, `twice`: the number of records. `not-caused`: the fault did not happen, so nothing is proven. `message-…`: see docs/drill.md. */
+/**
+ * What is wrong. `missed`, `false-record`, `twice`: the number of records. `not-settled`: the state file of the recorder is still there.
+ * `not-caused`: the fault did not happen, so nothing is proven. `message-…`: see docs/drill.md.
+ */
 export type ProblemKind =
   | 'missed'
   | 'false-record'
@@ -34,6 +39,7 @@ export type ProblemKind =
   | 'wrong-cause'
   | 'wrong-verdict'
   | 'no-snapshot'
+  | 'not-settled'
   | 'wrong-state'
   | 'not-caused'
   | 'message-lost'
@@ -91,6 +97,8 @@ export function compare(expected: Expected, found: Found, circumstances: Circums
     if (found.hasSnapshot === false)
       problems.push({ kind: 'no-snapshot', what: 'the snapshot is missing or incomplete' })
   }
+  if (found.isSettled === false)
+    problems.push({ kind: 'not-settled', what: 'the state file of the recorder is still there' })
   const runs = mustRun(expected, circumstances)
   if (runs !== undefined && found.runs !== runs)
     problems.push({
@@ -98,4 +106,11 @@ export function compare(expected: Expected, found: Found, circumstances: Circums
       what: runs ? 'the peer does not run again' : 'the peer runs, although nothing may start it',
     })
   return problems
+}
+
+/** Compares the number of records with what is allowed, once nothing runs any more. @returns undefined if it is right. Pure. */
+export function compareCount(allowed: readonly number[], count: number): Problem | undefined {
+  if (allowed.includes(count)) return undefined
+  const kind = count === 0 ? 'missed' : allowed.includes(1) ? 'twice' : 'false-record'
+  return { kind, what: `${count} deaths are recorded in the end` }
 }

@@ -31,6 +31,16 @@ export class OwnProcesses {
     const states = await Promise.all(all.map((id) => observeProcess(id)))
     return all.filter((_id, at) => states[at] !== 'gone')
   }
+
+  /** Kills the processes that still run, also stopped ones. @returns them */
+  async end(): Promise<ProcessId[]> {
+    const running = await this.running()
+    for (const id of running) {
+      await this.signal(id, 'SIGCONT')
+      await this.signal(id, 'SIGKILL')
+    }
+    return running
+  }
 }
 
 /** Waits until a process has exited. @returns whether it has */

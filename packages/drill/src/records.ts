@@ -1,7 +1,6 @@
 import { closeSync, type FSWatcher, fstatSync, openSync, readSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
-import { rootLayout } from '@iapeer/core/paths'
 import { type ExitRecord, parseExitsLog } from '@iapeer/forensics'
 
 /** A record, and when it was read. */
@@ -15,7 +14,7 @@ export interface SeenRecord {
 const KEEP_MS = 5 * 60_000
 const LOOK_MS = 100
 
-/** Follows exits.log of a root, also where it is rotated. It keeps the newest records, and the number of records of each generation. */
+/** Follows an exits.log, also where it is rotated. It keeps the newest records, and the number of records of each generation. */
 export class RecordFollower {
   readonly #path: string
   readonly #counts = new Map<string, number>()
@@ -27,9 +26,9 @@ export class RecordFollower {
   #timer: NodeJS.Timeout | undefined
   #listeners = new Set<() => void>()
 
-  /** @param root a root whose directories exist */
-  constructor(root: string) {
-    this.#path = rootLayout(root).records.exitsLog
+  /** @param records paths of records whose directory exists */
+  constructor({ exitsLog }: { readonly exitsLog: string }) {
+    this.#path = exitsLog
     this.#watcher = watch(dirname(this.#path), () => this.look())
     this.#timer = setInterval(() => this.look(), LOOK_MS)
   }
@@ -46,6 +45,11 @@ export class RecordFollower {
   /** Returns how many records a generation has had. */
   countOf(gen: string): number {
     return this.#counts.get(gen) ?? 0
+  }
+
+  /** The number of all records. */
+  get count(): number {
+    return [...this.#counts.values()].reduce((sum, count) => sum + count, 0)
   }
 
   /** Waits until a generation has a record. @returns undefined if it has none within the limit */

@@ -83,7 +83,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   await makeNoteDirectory(directory)
   const processes = new OwnProcesses()
   const daemon = new DrillDaemon({ program: daemonProgram, root, env, processes })
-  const records = new RecordFollower(root)
+  const records = new RecordFollower(rootLayout(root).records)
   const changeRegistry = oneAtATime()
   return { directory, root, disk, hasMail, env, processes, daemon, records, changeRegistry, afterKill }
 }
@@ -104,11 +104,7 @@ export async function closeSite(site: Site, keep: boolean): Promise<string[]> {
   const left: string[] = []
   // A peer that could not be removed, or that the daemon has started since.
   for (const { server, leader } of await listSessions(site.root)) site.processes.add(server, leader)
-  for (const id of await site.processes.running()) {
-    left.push(`process ${id.pid} was still running`)
-    await site.processes.signal(id, 'SIGCONT')
-    await site.processes.signal(id, 'SIGKILL')
-  }
+  for (const { pid } of await site.processes.end()) left.push(`process ${pid} was still running`)
   if (!(await leaveDisk(site, keep))) left.push(`${site.disk?.path} could not be unmounted`)
   else if (!keep && !(await removePrivateDirectory(site.directory)))
     left.push(`${site.directory} could not be removed`)

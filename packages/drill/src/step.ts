@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitUntil } from '@iapeer/core/async'
-import { errnoOf } from '@iapeer/core/errors'
-import { type ExitRecord, parseSnapshot, type VerdictWord } from '@iapeer/forensics'
+import type { ExitRecord, VerdictWord } from '@iapeer/forensics'
 import { judgeAmong, releaseStartsOf } from '@iapeer/lifecycle'
 import { compare, type Expected, type Found, type Problem } from './expected.ts'
 import type { Act } from './kinds/index.ts'
@@ -18,6 +16,7 @@ import {
 import type { Step } from './plan.ts'
 import { randomFrom } from './random.ts'
 import type { Site } from './site.ts'
+import { isSnapshotWhole } from './snapshot.ts'
 
 /** The longest time until a death is recorded: by a recorder, or by the next look of the daemon. */
 const RECORD_MS = 20_000
@@ -43,17 +42,8 @@ export interface StepResult {
 }
 
 /** Waits until the snapshot of a death is complete. @returns whether it is */
-async function hasSnapshot({ forensics }: ExitRecord): Promise<boolean> {
-  if (forensics === undefined) return false
-  const look = async () => {
-    try {
-      return parseSnapshot(await readFile(forensics, 'utf8'))?.complete === true
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return false
-      throw error
-    }
-  }
-  return (await waitUntil(look, { limitMs: SNAPSHOT_MS, everyMs: 50 })) === true
+async function hasSnapshot(record: ExitRecord): Promise<boolean> {
+  return (await waitUntil(() => isSnapshotWhole(record), { limitMs: SNAPSHOT_MS, everyMs: 50 })) === true
 }
 
 /** Returns the verdict of a death. A verdict is provisional for a time: it is asked for until it is one of those that are expected. */

@@ -2,7 +2,7 @@ import type { ExitRecord } from '@iapeer/forensics'
 import { SaxesParser } from 'saxes'
 import { describe, expect, it } from 'vitest'
 import type { DrillResult } from '../src/drill.ts'
-import { compare, type Expected, type Found } from '../src/expected.ts'
+import { compare, compareCount, type Expected, type Found } from '../src/expected.ts'
 import { KINDS } from '../src/kinds/index.ts'
 import { plan } from '../src/plan.ts'
 import { junit, timesOf } from '../src/report.ts'
@@ -42,6 +42,8 @@ describe('what was found, compared with what must be true', () => {
     ['a wrong verdict', ACCIDENT, { ...FOUND, verdict: 'unknown' }, false, ['wrong-verdict']],
     ['no verdict', ACCIDENT, { ...FOUND, verdict: undefined }, false, ['wrong-verdict']],
     ['a torn snapshot', ACCIDENT, { ...FOUND, hasSnapshot: false }, false, ['no-snapshot']],
+    ['a recorder that has settled', ACCIDENT, { ...FOUND, isSettled: true }, false, []],
+    ['a recorder that has not', ACCIDENT, { ...FOUND, isSettled: false }, false, ['not-settled']],
     ['a peer that is not restarted', ACCIDENT, FOUND, true, ['wrong-state']],
     ['a peer that nothing may restart', ACCIDENT, { ...FOUND, runs: true }, false, ['wrong-state']],
     ['a fault that did not happen', ACCIDENT, { ...FOUND, isConfirmed: false }, false, ['not-caused']],
@@ -58,6 +60,17 @@ describe('what was found, compared with what must be true', () => {
       ).toEqual(kinds)
     },
   )
+})
+
+it.each([
+  ['an accident that is recorded once', [1], 1, undefined],
+  ['an accident that is not recorded', [1], 0, 'missed'],
+  ['an accident that is recorded twice', [1], 2, 'twice'],
+  ['a deliberate act that is not recorded', [0], 0, undefined],
+  ['a deliberate act that is recorded', [0], 1, 'false-record'],
+  ['a race that is recorded twice', [0, 1], 2, 'twice'],
+] as const)('%s is judged by its number of records in the end', (_what, allowed, count, kind) => {
+  expect(compareCount(allowed, count)?.kind).toBe(kind)
 })
 
 describe('the acts of a drill', () => {

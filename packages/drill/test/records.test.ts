@@ -15,10 +15,10 @@ const lineOf = (number: number): string =>
 function newLog() {
   const made = privateDirectory()
   track(made.remove)
-  const root = join(made.path, 'root')
-  const { exitsLog } = rootLayout(root).records
+  const { records } = rootLayout(join(made.path, 'root'))
+  const { exitsLog } = records
   mkdirSync(dirname(exitsLog), { recursive: true })
-  const follower = new RecordFollower(root)
+  const follower = new RecordFollower(records)
   track(() => follower.close())
   return { exitsLog, follower }
 }
