@@ -1,12 +1,11 @@
 import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { identifyProcess, type ProcessId } from '@iapeer/core/process'
+import type { ProcessId } from '@iapeer/core/process'
 import type { VerdictWord } from '@iapeer/forensics'
-import { runTmux } from '@iapeer/tmux'
 import type { Expected } from '../expected.ts'
 import { type DrillPeer, foreignTmux } from '../peer.ts'
 import { isGoneWithin } from '../processes.ts'
-import type { Site } from '../site.ts'
+import { startPlainServer } from '../servers/plain-server.ts'
 import type { Act, Kind } from './kind.ts'
 
 const GONE_MS = 20_000
@@ -57,17 +56,6 @@ const byTmux = (name: string, expected: Expected, args: (peer: DrillPeer) => rea
   title: `tmux ${name} by another program`,
   act: (peer) => confirmed(expected, peer.generation.leader, () => foreignTmux(peer, [name, ...args(peer)])),
 })
-
-/** Starts a tmux server that iapeer does not know, on the socket of a peer. */
-async function startOther(site: Site, socketPath: string): Promise<ProcessId> {
-  const format = ['-P', '-F', '#{pid}']
-  const args = ['-f', '/dev/null', 'new-session', '-d', ...format, 'exec sleep 1000']
-  const { exitCode, stdout, stderr } = await runTmux({ socketPath, args, env: site.env })
-  const id = exitCode === 0 ? await identifyProcess(Number(stdout.trim())) : undefined
-  if (id === undefined) throw new Error(`no other server could be started: ${stderr}`)
-  site.processes.add(id)
-  return id
-}
 
 /** Everything that iapeer claims to explain. */
 export const ACCIDENTS: readonly Kind[] = [
@@ -143,7 +131,7 @@ export const ACCIDENTS: readonly Kind[] = [
     title: 'a socket that another server has taken, then kill -9 of the server',
     act: async ({ site, generation }) => {
       await rm(generation.socketPath)
-      const other = await startOther(site, generation.socketPath)
+      const other = await startPlainServer({ ...site, socketPath: generation.socketPath })
       const act = await confirmed(server(['killed'], ['killed-by-signal']), generation.server, () =>
         site.processes.signal(generation.server, 'SIGKILL'),
       )
