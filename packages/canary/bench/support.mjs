@@ -2,7 +2,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 export const exec = promisify(execFile)
@@ -13,7 +12,7 @@ export function scratch() {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-export async function startServer(socketPath, session = 'main') {
+export async function startServer(socketPath) {
   const args = [
     '-S',
     socketPath,
@@ -25,7 +24,7 @@ export async function startServer(socketPath, session = 'main') {
     '-F',
     '#{pid}',
     '-s',
-    session,
+    'main',
     'exec sleep 1000',
   ]
   const { stdout } = await exec('tmux', args, { env: { ...process.env, TMUX: '' } })
@@ -79,58 +78,3 @@ export const row = (name, ours, reference, unit) =>
   )
 
 export { join }
-
-/** Returns the start time of a process (field 22 of /proc/<pid>/stat). */
-export function tokenOf(pid) {
-  const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]
-}
-
-/** Sends a signal to the process with this pid and start time; does nothing if it is gone. */
-export function signal({ pid, token }, name) {
-  try {
-    if (tokenOf(pid) === token) process.kill(pid, name)
-  } catch (error) {
-    if (error.code !== 'ESRCH' && error.code !== 'ENOENT') throw error
-  }
-}
-
-/** Reads the recorder and the client of a generation from its state file. */
-export function stateOf({ recordDir, identity, gen }) {
-  const text = readFileSync(join(recordDir, 'state', 'canary', `${identity}-${gen}`), 'utf8')
-  const id = (key) => {
-    const [, pid, token] = new RegExp(`^${key}=(\\d+):(\\S+)$`, 'm').exec(text) ?? []
-    return pid === undefined ? undefined : { pid: Number(pid), token }
-  }
-  return { recorder: id('recorder'), client: id('client') }
-}
-
-/** Starts one of test/fixtures as a process. */
-export function childProcess(name, argument) {
-  const path = fileURLToPath(new URL(`../test/fixtures/${name}`, import.meta.url))
-  const child = spawn(process.execPath, [path, JSON.stringify(argument)], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  })
-  let text = ''
-  child.stdout.setEncoding('utf8').on('data', (chunk) => {
-    text += chunk
-  })
-  const exited = new Promise((resolve) => child.once('exit', resolve))
-  const line = async (wanted) => {
-    const end = performance.now() + 20_000
-    while (!text.split('\n').some((one) => one.startsWith(wanted))) {
-      if (performance.now() > end) throw new Error(`no ${wanted} from ${name}: ${text}`)
-      await sleep(5)
-    }
-  }
-  const kill = () => child.kill('SIGKILL')
-  const killed = () => {
-    kill()
-    return exited
-  }
-  const ask = (word, wanted) => {
-    child.stdin.write(`${word}\n`)
-    return line(wanted)
-  }
-  return { line, ask, kill, killed, exited }
-}

@@ -6,3 +6,6 @@ export const drillFailed = (why: string): IapeerError =>
     code: 'drill-failed',
     hint: 'Run iapeer doctor: it names what this host does not permit.',
   })
+
+/** Returns what an error says, for a finding. */
+export const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

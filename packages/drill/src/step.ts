@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { waitUntil } from '@iapeer/core/async'
 import type { ExitRecord, VerdictWord } from '@iapeer/forensics'
 import { judgeAmong, releaseStartsOf } from '@iapeer/lifecycle'
+import { textOf } from './errors.ts'
 import { compare, type Expected, type Found, type Problem } from './expected.ts'
 import type { Act } from './kinds/index.ts'
 import { PeerMail } from './mail.ts'
@@ -111,8 +112,6 @@ async function observe(peer: DrillPeer, act: Act, recordLimitMs: number): Promis
     last,
   }
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const failure = (step: Step, name: string, problems: readonly Problem[]): StepResult => ({
   step,
