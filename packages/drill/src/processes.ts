@@ -32,9 +32,12 @@ export class OwnProcesses {
     return all.filter((_id, at) => states[at] !== 'gone')
   }
 
-  /** Kills the processes that still run, also stopped ones. @returns them */
+  /**
+   * Kills the processes that still run, also stopped ones: those added last first, so that a recorder does not record how its server is ended.
+   * @returns them
+   */
   async end(): Promise<ProcessId[]> {
-    const running = await this.running()
+    const running = (await this.running()).reverse()
     for (const id of running) {
       await this.signal(id, 'SIGCONT')
       await this.signal(id, 'SIGKILL')

@@ -29,8 +29,19 @@ export class RecordFollower {
   /** @param records paths of records whose directory exists */
   constructor({ exitsLog }: { readonly exitsLog: string }) {
     this.#path = exitsLog
-    this.#watcher = watch(dirname(this.#path), () => this.look())
+    this.#watcher = this.#watch()
     this.#timer = setInterval(() => this.look(), LOOK_MS)
+  }
+
+  /** Watches the directory, if the system grants that (`ENOSPC`, `EMFILE`: too many); else the file is only read at intervals. */
+  #watch(): FSWatcher | undefined {
+    try {
+      const watcher = watch(dirname(this.#path), () => this.look())
+      return watcher.on('error', () => watcher.close())
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return undefined
+    }
   }
 
   /** The records of the last minutes, oldest first. */

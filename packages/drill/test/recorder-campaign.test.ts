@@ -8,9 +8,9 @@ import { once, type RecorderAct, silent } from '../src/recorder/acts/act.ts'
 import { RECORDER_ACTS } from '../src/recorder/acts/recorders.ts'
 import { SERVER_ACTS } from '../src/recorder/acts/servers.ts'
 import { inBothModes, RECORDER_KINDS, runRecorderCampaign } from '../src/recorder/index.ts'
-import { endServerSite, removeServerSite } from '../src/recorder/leftovers.ts'
+import { leftFiles } from '../src/recorder/left-files.ts'
 import { startPlainServer } from '../src/servers/plain-server.ts'
-import { openServerSite } from '../src/servers/site.ts'
+import { endServerSite, openServerSite, removeServerSite } from '../src/servers/site.ts'
 
 const SEED = Number(process.env['IAPEER_CAMPAIGN_SEED'] ?? Math.floor(Math.random() * 1_000_000))
 const ACTS = RECORDER_KINDS.length
@@ -47,10 +47,8 @@ it('a process and a file that are left at the end are reported, and the process 
   const socketPath = join(site.directory, 'a.sock')
   const server = await startPlainServer({ socketPath, processes: site.processes })
   writeFileSync(join(recordPaths(site.location).deathsDir, 'command-a.part'), '')
-  expect(await endServerSite(site, 0)).toEqual([
-    `process ${server.pid} was still running`,
-    'file command-a.part',
-  ])
+  expect(await endServerSite(site)).toEqual([`process ${server.pid} was still running`])
+  expect(await leftFiles(site)).toEqual(['file command-a.part is left'])
   await expect.poll(() => observeProcess(server)).toBe('gone')
   expect(await removeServerSite(site)).toEqual([])
 })

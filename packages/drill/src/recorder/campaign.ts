@@ -8,12 +8,14 @@ import { type PlannedAct, planActs } from '../plan.ts'
 import { randomFrom } from '../random.ts'
 import { observeServer } from '../servers/observe.ts'
 import { type RecordedServer, startGuarded, startWatched } from '../servers/recorded-server.ts'
-import { openServerSite, type ServerSite } from '../servers/site.ts'
+import { endServerSite, openServerSite, removeServerSite, type ServerSite } from '../servers/site.ts'
 import { RECORDER_KINDS, type RecorderKind } from './acts/index.ts'
-import { endServerSite, removeServerSite } from './leftovers.ts'
+import { leftFiles } from './left-files.ts'
 import { startReconcilers } from './reconcilers.ts'
 
 const DELAY_MS = 50
+/** How long recorders and clients may take to exit after the last death. */
+const EXIT_MS = 10_000
 const RECONCILE_ROUNDS = 3
 const PROGRAM = ['exec sleep 1000']
 
@@ -55,7 +57,7 @@ async function actOn(recorded: RecordedServer, { kind, delayMs, seed }: Recorder
   await sleep(delayMs)
   const { expected, alsoAs } = await kind.act(recorded, randomFrom(seed))
   const also = alsoAs === undefined ? [] : [alsoAs]
-  const problems = compare(expected, await observeServer(recorded, also), false)
+  const problems = compare(expected, await observeServer(recorded, { also }), false)
   const gens = new Set([recorded.gen, ...also.map(({ gen }) => gen)])
   return { problems, gens, allowed: expected.records }
 }
@@ -115,7 +117,8 @@ export async function runRecorderCampaign(options: RecorderCampaignOptions): Pro
   for (let round = 0; round < RECONCILE_ROUNDS; round++) await reconcile(site.location)
   site.records.look()
   const findings = results.flatMap((result) => findingsOf(result, site))
-  findings.push(...(await endServerSite(site)).map(leftover))
+  const left = [...(await endServerSite(site, EXIT_MS)), ...(await leftFiles(site))]
+  findings.push(...left.map(leftover))
   if (findings.length === 0) findings.push(...(await removeServerSite(site)).map(leftover))
   return {
     ...{ done: results.length, deaths: site.records.count, counts: countsOf(results), findings },

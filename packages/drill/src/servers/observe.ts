@@ -7,18 +7,22 @@ import { isSettledWithin } from './recorder-state.ts'
 /** The longest time until a server has exited, and until its recorder has settled. */
 const LIMIT_MS = 40_000
 
-/**
- * Waits until a server has exited and its recorders have settled, and returns what they have recorded.
- * @param also the same server under other identities: its death is recorded under one of them
- */
+interface ObserveOptions {
+  /** The same server under other identities: its death is recorded under one of them. @default none */
+  readonly also?: readonly RecordedServer[]
+  /** How long its exit may take, and how long its recorders, in milliseconds. @default 40000 */
+  readonly limitMs?: number
+}
+
+/** Waits until a server has exited and its recorders have settled, and returns what they have recorded. */
 export async function observeServer(
   recorded: RecordedServer,
-  also: readonly RecordedServer[] = [],
+  { also = [], limitMs = LIMIT_MS }: ObserveOptions = {},
 ): Promise<Found> {
   const { site, server } = recorded
   const all = [recorded, ...also]
-  const isConfirmed = await isGoneWithin(server, LIMIT_MS)
-  const settled = await Promise.all(all.map((one) => isSettledWithin(one, LIMIT_MS)))
+  const isConfirmed = await isGoneWithin(server, limitMs)
+  const settled = await Promise.all(all.map((one) => isSettledWithin(one, limitMs)))
   site.records.look()
   const gens = new Set(all.map(({ gen }) => gen))
   const records = [...gens].flatMap((gen) => site.records.recordsOf(gen)).map(({ record }) => record)
