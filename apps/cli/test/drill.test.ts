@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { identifyProcess, observeProcess } from '@iapeer/core/process'
 import { until } from '@iapeer/dev/testing'
 import type { DrillResult } from '@iapeer/drill'
+import { listSessions } from '@iapeer/lifecycle'
 import { describe, expect, it } from 'vitest'
 import { exitCodeOf, resultText } from '../src/commands/drill/drill-text.ts'
 import { homes, jsonLines } from './support.ts'
@@ -46,6 +48,29 @@ it('a drill as JSON has the seed, the control and the times, and the settings of
   ])
 })
 
+it('what a drill has started ends also if the drill is killed', async () => {
+  const before = places()
+  const home = newHome()
+  const drill = home.start('drill', '--count', '1000', '--kinds', 'stop,agent-sigkill', '--concurrency', '2')
+  const place = await until('its directory', () => places().find((name) => !before.includes(name)))
+  const root = join(tmpdir(), place, 'root')
+  const sessions = await until('its peers', async () => {
+    const found = await listSessions(root)
+    return found.length > 0 ? found : undefined
+  })
+  const status = await home.iapeerWith({ IAPEER_ROOT: root }, 'daemon', 'status', '--json')
+  const [{ pid } = {}] = jsonLines(status.stdout)
+  const daemon = await identifyProcess(Number(pid))
+  if (daemon === undefined) throw new Error(`the daemon does not run: ${status.stdout}`)
+  await drill.end('SIGKILL')
+  await until('its directory to be removed', () => !places().includes(place), 30_000)
+  const processes = [daemon, ...sessions.flatMap(({ server, leader }) => [server, leader])]
+  await until('its processes to end', async () => {
+    const states = await Promise.all(processes.map((id) => observeProcess(id)))
+    return states.every((state) => state === 'gone')
+  })
+}, 60_000)
+
 it.each([
   [['--kinds', 'meteor'], 'no such kind: meteor'],
   [['--count', '0'], 'invalid --count "0"'],
@@ -59,7 +84,7 @@ it.each([
 
 describe('the exit code', () => {
   const RESULT: DrillResult = {
-    ...{ seed: 7, count: 1, done: 1, isInterrupted: false, isControlRed: true, ms: 1, directory: undefined },
+    ...{ seed: 7, count: 1, done: 1, isInterrupted: false, isControlRed: true, ms: 1, directories: [] },
     ...{ control: new Map([['control-x', []]]), kinds: [], skipped: [], findings: [] },
   }
   const finding = {
@@ -82,7 +107,10 @@ describe('the exit code', () => {
   })
 
   it('of a control that was not found to be wrong is explained, with the path of the files', () => {
-    const text = resultText({ ...RESULT, isControlRed: false, directory: '/tmp/x' }, 'iapeer drill --seed 7')
+    const text = resultText(
+      { ...RESULT, isControlRed: false, directories: ['/tmp/x'] },
+      'iapeer drill --seed 7',
+    )
     expect(text).toMatch(/^✕ control: .*NOT found \(control-x: nothing\), so nothing is proven/)
     expect(text).toContain('The files are kept: /tmp/x\n')
   })
@@ -102,7 +130,15 @@ it('a report that cannot be written is an error before anything is started', asy
 it('what is wrong is printed with the command that repeats it', () => {
   const finding = { kind: 'missed', what: 'no death is recorded', act: 'stop', number: 1 } as const
   const result: DrillResult = {
-    ...{ seed: 7, count: 1, done: 1, isInterrupted: false, isControlRed: true, ms: 1, directory: '/tmp/x' },
+    ...{
+      seed: 7,
+      count: 1,
+      done: 1,
+      isInterrupted: false,
+      isControlRed: true,
+      ms: 1,
+      directories: ['/tmp/x'],
+    },
     ...{ control: new Map(), kinds: [], skipped: [] },
     findings: [{ ...finding, identity: 'command-p1', gen: '0123456789abcdef' }],
   }

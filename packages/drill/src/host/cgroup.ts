@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { waitUntil } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
+import type { ProcessId } from '@iapeer/core/process'
 
 const ROOT = '/sys/fs/cgroup'
 /** A process that is exiting keeps its cgroup for a moment. */
@@ -104,4 +105,23 @@ export async function cgroupRefusal(controller: Controller): Promise<string | un
   if (typeof cgroup === 'string') return cgroup
   await cgroup.remove()
   return undefined
+}
+
+/**
+ * Keeps a process from starting others.
+ * @returns what permits it again; undefined where this cannot be done, and if the process is gone
+ */
+export function denyProcesses({ pid }: ProcessId): (() => Promise<void>) | undefined {
+  const cgroup = limitedCgroup('pids')
+  if (typeof cgroup === 'string') return undefined
+  cgroup.limit(1)
+  try {
+    cgroup.add(pid)
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error
+  }
+  return async () => {
+    cgroup.limit('max')
+    await cgroup.remove()
+  }
 }

@@ -53,11 +53,14 @@ interface StepResult {
 const start = (site: ServerSite, identity: string, { mode }: RecorderKind): Promise<RecordedServer> =>
   mode === 'guard' ? startGuarded(site, identity, PROGRAM) : startWatched(site, identity)
 
+/** A server without a peer is not started again. */
+const NOT_RESTARTED = { isRestarted: false, hasMail: false }
+
 async function actOn(recorded: RecordedServer, { kind, delayMs, seed }: RecorderStep) {
   await sleep(delayMs)
   const { expected, alsoAs } = await kind.act(recorded, randomFrom(seed))
   const also = alsoAs === undefined ? [] : [alsoAs]
-  const problems = compare(expected, await observeServer(recorded, { also }), false)
+  const problems = compare(expected, await observeServer(recorded, { also }), NOT_RESTARTED)
   const gens = new Set([recorded.gen, ...also.map(({ gen }) => gen)])
   return { problems, gens, allowed: expected.records }
 }

@@ -50,7 +50,7 @@ interface Killed {
 
 /** @throws IapeerError `demo-failed` */
 function assertExpected({ identity }: RecordedServer, expected: Expected, found: Found): void {
-  const [problem] = compare(expected, found, false)
+  const [problem] = compare(expected, found, { isRestarted: false, hasMail: false })
   if (problem !== undefined) throw failed(`${identity}: ${problem.what}`)
 }
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { dismissCanary, ensureCanary } from '@iapeer/canary'
 import { drillFailed } from '../../errors.ts'
+import { denyProcesses } from '../../host/cgroup.ts'
 import { isGoneWithin } from '../../processes.ts'
 import { type RecordedServer, watchAlsoAs } from '../../servers/recorded-server.ts'
 import { recorderOf } from '../../servers/recorder-state.ts'
-import { denyProcesses } from '../deny-processes.ts'
 import { ANY_WATCH, bySignal, LOST, once, type RecorderAct, recorderNow, signal, silent } from './act.ts'
 
 const GONE_MS = 40_000
@@ -71,7 +71,7 @@ export const RECORDER_ACTS = {
   },
   noProcesses: async (recorded, random) => {
     const { recorder } = await recorderNow(recorded)
-    const permit = await denyProcesses(recorder)
+    const permit = denyProcesses(recorder)
     await signal(recorded, 'SIGKILL')
     await isGoneWithin(recorded.server, GONE_MS)
     await sleep(random.below(400))
