@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { DrillResult } from '../src/drill.ts'
 import { compare, compareCount, type Expected, type Found } from '../src/expected.ts'
 import { KINDS } from '../src/kinds/index.ts'
+import { compareMessages, type SentMessage } from '../src/mail.ts'
 import { plan } from '../src/plan.ts'
 import { junit, timesOf } from '../src/report.ts'
 
@@ -71,6 +72,73 @@ it.each([
   ['a race that is recorded twice', [0, 1], 2, 'twice'],
 ] as const)('%s is judged by its number of records in the end', (_what, allowed, count, kind) => {
   expect(compareCount(allowed, count)?.kind).toBe(kind)
+})
+
+describe('where messages are sent to the peer', () => {
+  const state = (runs: Expected['runs'], isRunning: boolean, isRestarted = false): string[] =>
+    compare({ ...ACCIDENT, runs }, { ...FOUND, runs: isRunning }, { isRestarted, hasMail: true }).map(
+      ({ kind }) => kind,
+    )
+
+  it('a message may have started it, but not one that a person has stopped', () => {
+    expect([
+      state('policy', true),
+      state('policy', false),
+      state('wakes', true),
+      state('wakes', false),
+    ]).toEqual([[], [], [], []])
+    expect(state('no', true)).toEqual(['wrong-state'])
+    expect(state('policy', false, true)).toEqual(['wrong-state'])
+    expect(state('yes', false)).toEqual(['wrong-state'])
+  })
+
+  const A = 'm_aaaaaaaaaaaaaaaa'
+  const B = 'm_bbbbbbbbbbbbbbbb'
+  it.each([
+    ['taken and handled', [[A, 'handled']], [`begun ${A}-1.json`, `taken ${A}-1.json`], []],
+    ['returned before it was given', [[A, 'returned']], [''], []],
+    ['returned while the program had begun with it', [[A, 'returned']], [`begun ${A}-1.json`], []],
+    ['handled, and the program died before it could note that', [[A, 'handled']], [`begun ${A}-1.json`], []],
+    [
+      'given again after the program died with it',
+      [[A, 'handled']],
+      [`begun ${A}-1.json`, `begun ${A}-2.json`, `taken ${A}-2.json`],
+      [],
+    ],
+    [
+      'given again after it was taken',
+      [[A, 'handled']],
+      [`taken ${A}-1.json`, `begun ${A}-2.json`],
+      ['message-twice'],
+    ],
+    ['handled, but never given', [[A, 'handled']], [], ['message-lost']],
+    ['returned, but taken', [[A, 'returned']], [`begun ${A}-1.json`, `taken ${A}-1.json`], ['false-receipt']],
+    ['never settled', [[A, 'offered']], [`begun ${A}-1.json`], ['message-open']],
+    [
+      'in another order',
+      [
+        [A, 'handled'],
+        [B, 'handled'],
+      ],
+      [`begun ${B}-1.json`, `taken ${B}-1.json`, `begun ${A}-1.json`, `taken ${A}-1.json`],
+      ['message-order'],
+    ],
+    [
+      'in their order, and one of them returned',
+      [
+        [A, 'returned'],
+        [B, 'handled'],
+      ],
+      [`begun ${B}-1.json`, `taken ${B}-1.json`],
+      [],
+    ],
+  ] satisfies [string, [string, SentMessage['state']][], string[], string[]][])(
+    'a message that is %s',
+    (_what, sent, noted, kinds) => {
+      const receipts = sent.map(([id, state]) => ({ id, state }))
+      expect(compareMessages(receipts, noted).map(({ kind }) => kind)).toEqual(kinds)
+    },
+  )
 })
 
 describe('the acts of a drill', () => {
