@@ -13,8 +13,10 @@ import {
   parseProcessId,
   parseProcStat,
   parsePsLines,
+  parseSleep,
   readBoot,
   readProcesses,
+  readSleep,
 } from '../src/process/index.ts'
 
 describe('a line of /proc/<pid>/stat', () => {
@@ -33,6 +35,48 @@ describe('a line of /proc/<pid>/stat', () => {
   it('is parsed from the last parenthesis, for any name', () => {
     fc.assert(fc.property(fc.string(), (name) => parseProcStat(`801 (${name}) R ${tail}`).kind === 'running'))
   })
+})
+
+describe('the sleep of a process', () => {
+  const status = (state: string) =>
+    `Name:\tsleep\nUmask:\t0022\nState:\t${state}\nPid:\t801\nvoluntary_ctxt_switches:\t31\nnonvoluntary_ctxt_switches:\t4\n`
+
+  it.each([
+    ['S (sleeping)', 35],
+    ['R (running)', undefined],
+    ['D (disk sleep)', undefined],
+    ['T (stopped)', undefined],
+    ['Z (zombie)', undefined],
+  ])('in state %s', (state, scheduled) => {
+    expect(parseSleep(status(state))).toBe(scheduled)
+  })
+
+  it('is not known from a text that is not whole', () => {
+    expect(parseSleep('')).toBeUndefined()
+    expect(parseSleep(status('S (sleeping)').slice(0, -30))).toBeUndefined()
+  })
+
+  it.skipIf(process.platform !== 'linux')(
+    'ends when it runs again, and does not count while it has a child',
+    async () => {
+      const reader = spawn('sh', ['-c', 'read -r line; read -r line; cat & wait'], {
+        stdio: ['pipe', 'ignore', 'ignore'],
+      })
+      const pid = reader.pid ?? 0
+      try {
+        const before = await until('its sleep', () => readSleep(pid))
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        expect(readSleep(pid)).toBe(before)
+        reader.stdin.write('x\n')
+        await until('another sleep', () => (readSleep(pid) ?? 0) > before)
+        reader.stdin.write('x\n')
+        await until('its child', () => readSleep(pid) === undefined)
+    } finally {
+        reader.kill('SIGKILL')
+      }
+      expect(readSleep(2 ** 22)).toBeUndefined()
+    },
+  )
 })
 
 describe('the output of ps where there is no /proc', () => {

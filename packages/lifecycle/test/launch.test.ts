@@ -188,7 +188,8 @@ describe('a peer', () => {
     const entry = await peer(['sleep', '1000'])
     const launching = launchPeer(root, entry)
     await stopPeer(root, BOB, { by: 'a test' })
-    await launching
+    // Whichever has the lock first: a start that waited for the stop is not wanted any more.
+    await launching.catch((error: unknown) => expect(error).toMatchObject({ code: 'not-due' }))
     await stopPeer(root, BOB, { by: 'a test' })
     expect((await statusOf(root, BOB)).state).toBe('stopped')
     expect(deaths()).toEqual([])
@@ -259,6 +260,15 @@ describe('a launch', () => {
     )
     await until('the record', () => deaths().length > 0)
     expect(deaths()).toMatchObject([{ ev: 'session-exit', dead_status: '9' }])
+  })
+
+  it('is over once the program sleeps and has no child; one that works for its first moments is watched longer', async () => {
+    const { root, peer } = newRoot()
+    const failing = await peer(['sh', '-c', 'sleep 0.07; exit 9'], 'ann')
+    await expect(launchPeer(root, failing)).rejects.toMatchObject({ code: 'program-ended' })
+    const busy = await peer(['sh', '-c', 'n=0; while [ $n -lt 20000 ]; do n=$((n + 1)); done; exit 9'], 'eva')
+    await expect(launchPeer(root, busy)).rejects.toMatchObject({ code: 'program-ended' })
+    expect(await launchPeer(root, await peer(['sleep', '1000']))).toMatchObject({ state: 'launched' })
   })
 
   it('whose tmux server is killed fails, is recorded once, and leaves nothing behind', async () => {

@@ -26,6 +26,7 @@ export {
 } from './process-identity.ts'
 export { type ProcessRow, parsePsTable, readProcessTable } from './process-table.ts'
 export { signalProcess } from './signal.ts'
+export { parseSleep, readSleep } from './sleeping.ts'
 export { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts'
 export { stoppedProcesses } from './stopped.ts'
 export { parsePsUsage, readTreeUsage, type TreeUsage } from './tree-usage.ts'
