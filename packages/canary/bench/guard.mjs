@@ -1,13 +1,16 @@
 // Compares the guard with the plain v2 protocol, in one run on this machine. Linux only.
-//   pnpm --filter @iapeer/canary bench
-import { existsSync, readFileSync } from 'node:fs'
+//   node bench/guard.mjs [--json] [deaths=30] [servers=300] [idleSecs=60] [bursts=1] [atOnce=40]
+//   node bench/guard.mjs burst [bursts=1]    measures simultaneous deaths only
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { percentile, Results, readArguments } from '@iapeer/dev/bench'
 import { startGuardedServer } from '../dist/index.js'
 import {
   changedAt,
+  clock,
   join,
+  keepStampsFine,
   pssKb,
-  row,
   scratch,
   sleep,
   startDetached,
@@ -15,12 +18,14 @@ import {
   summary,
 } from './support.mjs'
 
-// `node bench/guard.mjs burst [rounds]` measures simultaneous deaths only.
-const burstAlone = process.argv[2] === 'burst'
-const [deaths = 30, servers = 300, idleSecs = 60] = burstAlone ? [] : process.argv.slice(2).map(Number)
+const { words } = readArguments()
+const burstAlone = words[0] === 'burst'
+const [deaths = 30, servers = 300, idleSecs = 60, bursts = 1, together = 40] = (
+  burstAlone ? [0, 0, 0, ...words.slice(1)] : words
+).map(Number)
 const reference = fileURLToPath(new URL('./v2-reference.sh', import.meta.url))
-const clock = () => performance.timeOrigin + performance.now()
 const whole = (path) => readFileSync(path, 'utf8').endsWith('--- end\n')
+const results = new Results()
 
 async function start(directory, name = 'a') {
   return startGuardedServer({
@@ -39,10 +44,12 @@ const filesOf = (directory, name, gen) => ({
 
 async function timesOf(directory, name, gen, killed) {
   const files = filesOf(directory, name, gen)
+  const stamps = keepStampsFine(directory)
   const times = {
     line: (await changedAt(files.line)) - killed,
     snapshot: (await changedAt(files.snapshot, whole)) - killed,
   }
+  stamps.stop()
   while (existsSync(files.state)) await sleep(5)
   return times
 }
@@ -59,18 +66,19 @@ async function alone(count) {
     const killed = clock()
     process.kill(server.pid, 'SIGKILL')
     found.push(await timesOf(location.path, 'a', gen, killed))
-    await location.remove()
+    location.remove()
   }
   return {
-    line: summary(found.map((one) => one.line)),
-    snapshot: summary(found.map((one) => one.snapshot)),
-    launch: summary(launches.slice(3)),
+    lines: found.map((one) => one.line),
+    snapshots: found.map((one) => one.snapshot),
+    launch: summary(launches.slice(Math.min(3, count - 1))),
   }
 }
 
 /**
  * Kills servers of one root at once. A claim is made right before its line, and nothing else is appended to exits.log, so the
  * last change of that file is the last line.
+ * @returns the times from the kill, in milliseconds, of each line and snapshot
  */
 async function atOnce(count) {
   const location = scratch()
@@ -86,23 +94,49 @@ async function atOnce(count) {
     })
   }
   await sleep(200)
-  const killed = clock()
-  for (const { server } of started) process.kill(server.pid, 'SIGKILL')
+  const stamps = keepStampsFine(location.path)
+  for (const one of started) {
+    one.killed = clock()
+    process.kill(one.server.pid, 'SIGKILL')
+  }
   // No polling here: the files keep their times, and the recorders need the processors.
   await sleep(2_500)
-  const found = []
-  for (const { identity, gen } of started) {
+  stamps.stop()
+  const [claims, snapshots] = [[], []]
+  for (const { identity, gen, killed } of started) {
     const key = `${identity}-${gen}`
-    found.push({
-      claim: (await changedAt(join(deathsDir, `${key}.claim`))) - killed,
-      snapshot: (await changedAt(join(deathsDir, `${key}.txt`), whole)) - killed,
-    })
+    claims.push({ killed, at: await changedAt(join(deathsDir, `${key}.claim`)) })
+    snapshots.push((await changedAt(join(deathsDir, `${key}.txt`), whole)) - killed)
     while (existsSync(join(recordDir, 'state', 'canary', key))) await sleep(5)
   }
-  const last = (await changedAt(join(recordDir, 'exits.log'))) - killed
-  await location.remove()
-  const claims = summary(found.map((one) => one.claim))
-  return { line: { p50: claims.p50, p99: last }, snapshot: summary(found.map((one) => one.snapshot)) }
+  claims.sort((one, other) => one.at - other.at)
+  claims[count - 1].at = await changedAt(join(recordDir, 'exits.log'))
+  location.remove()
+  return { lines: claims.map(({ at, killed }) => at - killed), snapshots }
+}
+
+/** Does the same with the plain protocol; each server has a log of its own. */
+async function v2AtOnce(count) {
+  const location = scratch()
+  const started = []
+  for (let at = 0; at < count; at++) {
+    const directory = join(location.path, `v${at}`)
+    mkdirSync(directory)
+    const server = await startServer(join(directory, 's'))
+    startDetached('/bin/sh', [reference, server.socketPath, 'chan', directory])
+    started.push({ directory, server })
+  }
+  await sleep(500)
+  const killed = clock()
+  for (const { server } of started) process.kill(server.pid, 'SIGKILL')
+  await sleep(2_500)
+  const [lines, snapshots] = [[], []]
+  for (const { directory } of started) {
+    lines.push((await changedAt(join(directory, 'exits.log'))) - killed)
+    snapshots.push((await changedAt(join(directory, 'snapshot.txt'))) - killed)
+  }
+  location.remove()
+  return { lines, snapshots }
 }
 
 /** Measures the start of a plain server until it answers, to compare with the guard's launch. */
@@ -114,7 +148,7 @@ async function plainLaunch(count) {
     const { pid } = await startServer(join(location.path, 's'))
     times.push(performance.now() - from)
     process.kill(pid, 'SIGKILL')
-    await location.remove()
+    location.remove()
   }
   return summary(times)
 }
@@ -132,9 +166,9 @@ async function v2(count) {
       line: (await changedAt(join(location.path, 'exits.log'))) - killed,
       snapshot: (await changedAt(join(location.path, 'snapshot.txt'))) - killed,
     })
-    await location.remove()
+    location.remove()
   }
-  return { line: summary(found.map((one) => one.line)), snapshot: summary(found.map((one) => one.snapshot)) }
+  return { lines: found.map((one) => one.line), snapshots: found.map((one) => one.snapshot) }
 }
 
 /** Returns user and system time of processes, in clock ticks of 10 ms (proc_pid_stat(5), fields 14 and 15). */
@@ -164,34 +198,113 @@ async function many(count) {
   for (const { server } of started) process.kill(server.pid, 'SIGKILL')
   for (const { name, gen } of started)
     while (existsSync(filesOf(location.path, name, gen).state)) await sleep(20)
-  await location.remove()
+  location.remove()
   return { memory, cpuMs }
 }
 
-async function burst() {
-  const found = await atOnce(40)
-  row('40 at once: SIGKILL to line, p50', found.line.p50, undefined, 'ms')
-  row('40 at once: SIGKILL to line, p99', found.line.p99, undefined, 'ms')
-  row('40 at once: SIGKILL to snapshot, p50', found.snapshot.p50, undefined, 'ms')
-  row('40 at once: SIGKILL to snapshot, p99', found.snapshot.p99, undefined, 'ms')
+/** Returns the share of the values up to each of them, for a plot. */
+const cumulative = (values) =>
+  [...values]
+    .sort((one, other) => one - other)
+    .map((value, at) => [Math.max(value, 0.1), ((at + 1) / values.length) * 100])
+
+const compare = (id, what, unit, { values, plain, name }) => {
+  for (const [part, share] of [
+    ['p50', 0.5],
+    ['p99', 0.99],
+  ]) {
+    const beside = { what: name, value: percentile(plain, share) }
+    const count = values.length
+    results.figure(`${id}.${part}`, {
+      what: `${what}, ${part}`,
+      value: percentile(values, share),
+      unit,
+      beside,
+      count,
+    })
+  }
 }
 
-if (burstAlone) {
-  for (let round = 0; round < Number(process.argv[3] ?? 1); round++) await burst()
-  process.exit()
+async function burst() {
+  const [lines, snapshots] = [[], []]
+  for (let round = 0; round < bursts; round++) {
+    const found = await atOnce(together)
+    lines.push(...found.lines)
+    snapshots.push(...found.snapshots)
+  }
+  const plain = await v2AtOnce(together)
+  const name = 'plain tmux client in sh'
+  compare('death.line-together', `${together} at once: SIGKILL to line`, 'ms', {
+    values: lines,
+    plain: plain.lines,
+    name,
+  })
+  compare('death.snapshot-together', `${together} at once: SIGKILL to snapshot`, 'ms', {
+    values: snapshots,
+    plain: plain.snapshots,
+    name,
+  })
+  results.series('death.line-together', { what: 'line', points: cumulative(lines) })
+  results.series('death.snapshot-together', { what: 'snapshot', points: cumulative(snapshots) })
+  results.series('death.plain-line-together', { what: `line of a ${name}`, points: cumulative(plain.lines) })
 }
-console.log(`${'what'.padEnd(44)} ${'guard'.padStart(10)}     ${'v2'.padStart(10)}`)
-const ours = await alone(deaths)
-const plain = await v2(Math.min(5, deaths))
-row('SIGKILL to line on disk, p50', ours.line.p50, plain.line.p50, 'ms')
-row('SIGKILL to line on disk, p99', ours.line.p99, plain.line.p99, 'ms')
-row('SIGKILL to finished snapshot, p50', ours.snapshot.p50, plain.snapshot.p50, 'ms')
-row('SIGKILL to finished snapshot, p99', ours.snapshot.p99, plain.snapshot.p99, 'ms')
+
+async function noteStamps() {
+  const location = scratch()
+  const stamps = keepStampsFine(location.path)
+  const lagMs = await stamps.lagMs()
+  stamps.stop()
+  location.remove()
+  results.note(
+    `Times are those of the file system for the written files. Its clock was at most ${lagMs.toFixed(1)} ms behind; a time can be that much too short.`,
+  )
+}
+
+async function compareAlone() {
+  const ours = await alone(deaths)
+  const plain = await v2(Math.min(5, deaths))
+  const name = 'plain tmux client in sh'
+  compare('death.line-alone', 'one death: SIGKILL to line', 'ms', {
+    values: ours.lines,
+    plain: plain.lines,
+    name,
+  })
+  compare('death.snapshot-alone', 'one death: SIGKILL to snapshot', 'ms', {
+    values: ours.snapshots,
+    plain: plain.snapshots,
+    name,
+  })
+  return ours
+}
+
+async function compareFleet() {
+  const fleet = await many(servers)
+  for (const [count, kb] of Object.entries(fleet.memory))
+    results.figure(`memory.guard-${count}`, {
+      what: `memory (PSS) of a guard, of ${count}`,
+      value: kb,
+      unit: 'kB',
+    })
+  if (idleSecs > 0)
+    results.figure('cpu.idle-guards', {
+      what: `processor time of ${servers} idle guards in ${idleSecs} s`,
+      value: fleet.cpuMs,
+      unit: 'ms',
+    })
+}
+
+await noteStamps()
+const ours = burstAlone ? undefined : await compareAlone()
 await burst()
-const launch = await plainLaunch(deaths)
-row('launch until the socket answers, p50', ours.launch.p50, launch.p50, 'ms')
-const fleet = await many(servers)
-for (const [count, kb] of Object.entries(fleet.memory))
-  row(`memory a guard, at ${count} (PSS)`, kb, undefined, 'kB')
-row(`CPU of ${servers} idle guards in ${idleSecs} s`, fleet.cpuMs, undefined, 'ms')
-console.log('(launch is compared with `tmux new-session -d`, because v2 has no launch of its own)')
+if (ours !== undefined) {
+  const plain = await plainLaunch(deaths)
+  results.figure('launch.guarded-server', {
+    what: 'start of a guarded server until it answers, p50',
+    value: ours.launch.p50,
+    unit: 'ms',
+    beside: { what: 'tmux new-session -d', value: plain.p50 },
+    count: deaths,
+  })
+  await compareFleet()
+}
+results.print()

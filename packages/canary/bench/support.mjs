@@ -1,14 +1,26 @@
 // Shared by the benches: private servers, times from the file system, proportional set sizes, percentiles.
 import { execFile, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { percentile } from '@iapeer/dev/bench'
 
 export const exec = promisify(execFile)
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 export function scratch() {
-  const path = mkdtempSync('/tmp/iapb-')
+  const path = mkdtempSync(join(tmpdir(), 'iapb-'))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
@@ -48,9 +60,36 @@ export async function changedAt(path, whole = () => true, limitMs = 10_000) {
   }
 }
 
-export function percentile(values, share) {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)]
+/** Returns the time of the system's clock, in milliseconds with fractions. */
+export const clock = () => performance.timeOrigin + performance.now()
+
+/**
+ * Keeps the time stamps of new files fine while it runs. The kernel takes them from a clock that moves with its timer, every 1 to 10 ms;
+ * since Linux 6.13 a stamp that was read and replaced moves that clock on, for all files.
+ * @returns `lagMs` measures how far the stamp of a new file is behind, at most, in milliseconds; `stop` ends it
+ */
+export function keepStampsFine(directory) {
+  const file = openSync(join(directory, 'stamps'), 'w')
+  const timer = setInterval(() => {
+    writeSync(file, 'x', 0)
+    fstatSync(file)
+  }, 1)
+  const lagMs = async () => {
+    let most = 0
+    for (let at = 0; at < 40; at++) {
+      await sleep(3)
+      const path = join(directory, `stamp-${at}`)
+      const before = clock()
+      writeFileSync(path, '')
+      most = Math.max(most, before - statSync(path).ctimeMs)
+    }
+    return most
+  }
+  const stop = () => {
+    clearInterval(timer)
+    closeSync(file)
+  }
+  return { lagMs, stop }
 }
 
 export const summary = (values) => ({ p50: percentile(values, 0.5), p99: percentile(values, 0.99) })
@@ -71,10 +110,5 @@ export function childrenOf(pid) {
     .filter(Boolean)
     .map(Number)
 }
-
-export const row = (name, ours, reference, unit) =>
-  console.log(
-    `${name.padEnd(44)} ${ours.toFixed(2).padStart(10)} ${unit.padEnd(3)} ${reference === undefined ? '' : `${reference.toFixed(2).padStart(10)} ${unit}   ratio ${(ours / reference).toFixed(4)}`}`,
-  )
 
 export { join }

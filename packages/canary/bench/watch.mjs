@@ -1,16 +1,17 @@
 // Compares the watch with the plain v2 protocol, in one run on this machine. Linux only.
-//   pnpm --filter @iapeer/canary bench [deaths] [servers]
+//   node bench/watch.mjs [--json] [deaths=30] [servers=100]
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { percentile, Results, readArguments } from '@iapeer/dev/bench'
 import { ensureCanary } from '../dist/index.js'
 import {
   changedAt,
   childrenOf,
+  clock,
   exec,
   join,
-  percentile,
+  keepStampsFine,
   pssKb,
-  row,
   scratch,
   sleep,
   startDetached,
@@ -18,10 +19,10 @@ import {
   summary,
 } from './support.mjs'
 
-const [deaths = 30, servers = 100] = process.argv.slice(2).map(Number)
+const [deaths = 30, servers = 100] = readArguments().words.map(Number)
 const reference = fileURLToPath(new URL('./v2-reference.sh', import.meta.url))
-const clock = () => performance.timeOrigin + performance.now()
 const whole = (path) => readFileSync(path, 'utf8').endsWith('--- end\n')
+const results = new Results()
 
 async function dieWatched(directory) {
   const server = await startServer(join(directory, 's'))
@@ -30,12 +31,14 @@ async function dieWatched(directory) {
     socketPath: server.socketPath,
     recordDir: directory,
   })
+  const stamps = keepStampsFine(directory)
   await sleep(50)
   const killed = clock()
   process.kill(server.pid, 'SIGKILL')
   const line = (await changedAt(join(directory, 'exits.log'))) - killed
   const snapshot =
     (await changedAt(join(directory, 'server-deaths', `bench-a-${armed.gen}.txt`), whole)) - killed
+  stamps.stop()
   while (existsSync(join(directory, 'state', 'canary', `bench-a-${armed.gen}`))) await sleep(5)
   return { line, snapshot }
 }
@@ -56,7 +59,7 @@ async function timeDeaths(die, count) {
   for (let round = 0; round < count; round++) {
     const location = scratch()
     found.push(await die(location.path))
-    await location.remove()
+    location.remove()
   }
   return { line: summary(found.map((one) => one.line)), snapshot: summary(found.map((one) => one.snapshot)) }
 }
@@ -85,7 +88,7 @@ async function memory(count) {
   for (const pid of running) process.kill(pid, 'SIGKILL')
   while (readdirSync(states).length > 0) await sleep(50)
   await sleep(3_000)
-  await location.remove()
+  location.remove()
   return result
 }
 
@@ -119,19 +122,35 @@ async function alreadyArmed(count) {
   process.kill(server.pid, 'SIGKILL')
   await changedAt(join(location.path, 'exits.log'))
   await sleep(500)
-  await location.remove()
+  location.remove()
   return { ours: percentile(ours, 0.5), ours99: percentile(ours, 0.99), reference: percentile(pgrep, 0.5) }
 }
 
-console.log(`${'what'.padEnd(44)} ${'ours'.padStart(10)}     ${'v2'.padStart(10)}`)
+const compare = (id, what, unit, [value, plain]) =>
+  results.figure(id, { what, value, unit, beside: { what: 'plain tmux client in sh', value: plain } })
 const ours = await timeDeaths(dieWatched, deaths)
 const v2 = await timeDeaths(dieReferenced, Math.min(5, deaths))
-row('SIGKILL to line on disk, p50', ours.line.p50, v2.line.p50, 'ms')
-row('SIGKILL to line on disk, p99', ours.line.p99, v2.line.p99, 'ms')
-row('SIGKILL to finished snapshot, p50', ours.snapshot.p50, v2.snapshot.p50, 'ms')
-row('SIGKILL to finished snapshot, p99', ours.snapshot.p99, v2.snapshot.p99, 'ms')
+compare('watch.line.p50', 'SIGKILL to line of a watch, p50', 'ms', [ours.line.p50, v2.line.p50])
+compare('watch.line.p99', 'SIGKILL to line of a watch, p99', 'ms', [ours.line.p99, v2.line.p99])
+compare('watch.snapshot.p50', 'SIGKILL to snapshot of a watch, p50', 'ms', [
+  ours.snapshot.p50,
+  v2.snapshot.p50,
+])
+compare('watch.snapshot.p99', 'SIGKILL to snapshot of a watch, p99', 'ms', [
+  ours.snapshot.p99,
+  v2.snapshot.p99,
+])
 const kb = await memory(servers)
-row(`memory a watched server, at ${servers} (PSS)`, kb.ours, kb.reference, 'kB')
+compare('memory.watch', `memory (PSS) of a watch with its tmux client, of ${servers}`, 'kB', [
+  kb.ours,
+  kb.reference,
+])
 const armed = await alreadyArmed(1_000)
-row('ensureCanary when armed, among 1,000, p50', armed.ours, armed.reference, 'ms')
-row('ensureCanary when armed, among 1,000, p99', armed.ours99, armed.reference, 'ms')
+for (const part of ['p50', 'p99'])
+  results.figure(`watch.armed.${part}`, {
+    what: `\`watch\` of a server that is watched, among 1,000, ${part}`,
+    value: part === 'p50' ? armed.ours : armed.ours99,
+    unit: 'ms',
+    beside: { what: 'pgrep -f', value: armed.reference },
+  })
+results.print()
