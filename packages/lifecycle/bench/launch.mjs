@@ -1,16 +1,18 @@
 // Compares launch, teardown and list with the same steps in plain tmux commands, in one run.
-//   pnpm --filter @iapeer/lifecycle bench
+//   node bench/launch.mjs [--json] [rounds=20] [peers=100]
 import { execFile } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createPeer, listPeers } from '@iapeer/core/registry'
+import { median as middle, Results, readArguments } from '@iapeer/dev/bench'
 import { launchPeer, statusOf, stopPeer } from '../dist/index.js'
 
 const exec = promisify(execFile)
-const ROUNDS = 20
-const PEERS = 100
+const [ROUNDS = 20, PEERS = 100] = readArguments().words.map(Number)
+const results = new Results()
 const directory = mkdtempSync(join(tmpdir(), 'iapb-'))
 const root = join(directory, 'root')
 const cli = new URL('../../../apps/cli/dist/main.js', import.meta.url).pathname
@@ -25,16 +27,17 @@ async function timed(act) {
 async function median(rounds, act) {
   const times = []
   for (let round = 0; round < rounds; round++) times.push(await act(round))
-  return times.sort((a, b) => a - b)[rounds >> 1]
+  return middle(times)
 }
 
-const row = (name, ours, plain) =>
-  console.log(
-    name.padEnd(34),
-    ours.toFixed(0).padStart(5),
-    plain.toFixed(0).padStart(6),
-    (ours / plain).toFixed(1).padStart(6),
-  )
+/** Notes how long each launch watched the first moments of its program, in milliseconds. */
+const watched = []
+let watchedFrom = 0
+const FIRST_MOMENTS = 'tracing:iapeer.launch.first-moments'
+const begin = () => {
+  watchedFrom = performance.now()
+}
+const end = () => watched.push(performance.now() - watchedFrom)
 
 try {
   const entry = await createPeer(root, {
@@ -43,11 +46,15 @@ try {
     command: ['sleep', '1000'],
   })
   const stops = []
-  const launch = await median(ROUNDS, async () => {
-    const ms = await timed(() => launchPeer(root, entry))
+  const launches = []
+  subscribe(`${FIRST_MOMENTS}:start`, begin)
+  subscribe(`${FIRST_MOMENTS}:asyncStart`, end)
+  for (let round = 0; round < ROUNDS; round++) {
+    launches.push(await timed(() => launchPeer(root, entry)))
     stops.push(await timed(() => stopPeer(root, 'command-bob', { by: 'bench' })))
-    return ms
-  })
+  }
+  unsubscribe(`${FIRST_MOMENTS}:start`, begin)
+  unsubscribe(`${FIRST_MOMENTS}:asyncStart`, end)
   const plainStops = []
   // One socket per round: otherwise a server might start while the previous one still exits.
   const plainLaunch = await median(ROUNDS, async (round) => {
@@ -72,13 +79,40 @@ try {
       for (const peer of await listPeers(root)) await statusOf(root, `command-${peer.personality}`)
     }),
   )
-  const middle = (list) => list.sort((a, b) => a - b)[list.length >> 1]
-  console.log('median, ms                          ours  plain  ratio   (a launch includes a wait of 120 ms)')
-  row('launch, inside a process', launch, plainLaunch)
-  row('teardown, verified', middle(stops), middle(plainStops))
-  row('iapeer start / bare node', cliStart, bare)
-  row(`iapeer list, ${PEERS} peers / bare node`, list, bare)
-  row(`states of ${PEERS} peers, in a process / 1`, inside, 1)
+  const report = (id, what, value, beside) =>
+    results.figure(id, { what, value, unit: 'ms', beside, count: ROUNDS })
+  const plain = { what: 'tmux new-session -d', value: plainLaunch }
+  report('launch.with-wait', 'launch of a command peer in process, median', middle(launches), plain)
+  if (watched.length === ROUNDS) {
+    const without = launches.map((ms, at) => ms - watched[at])
+    report('launch.without-wait', 'the same, without the watch of its first moments', middle(without), plain)
+    report('launch.wait', 'the watch of its first moments', middle(watched))
+  } else
+    results.skip('launch.without-wait', {
+      what: 'the same, without the watch of its first moments',
+      why: `no ${FIRST_MOMENTS} was published`,
+    })
+  report('launch.stop', 'stop, verified, median', middle(stops), {
+    what: 'tmux kill-server, not verified',
+    value: middle(plainStops),
+  })
+  const node = { what: 'node -e 0', value: bare }
+  results.figure('launch.cli', {
+    what: 'iapeer start without the daemon, median',
+    value: cliStart,
+    unit: 'ms',
+    beside: node,
+    count: 5,
+  })
+  results.figure('launch.list', {
+    what: `iapeer list, ${PEERS} peers`,
+    value: list,
+    unit: 'ms',
+    beside: node,
+    count: 5,
+  })
+  report('launch.states', `states of ${PEERS} peers, in process`, inside)
+  results.print()
 } finally {
   await stopPeer(root, 'command-bob', { by: 'bench' })
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 })

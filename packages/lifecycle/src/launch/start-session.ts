@@ -1,3 +1,4 @@
+import { tracingChannel } from 'node:diagnostics_channel'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -74,6 +75,8 @@ interface StartedProgram extends StartedSession {
  * misses it.
  */
 const SOCKET_RETRY_MS = 1_000
+/** A benchmark subscribes to it, to know how long a launch watched the first moments of its program. */
+const firstMoments = tracingChannel('iapeer.launch.first-moments')
 /** A server that its configuration stops exits within this time. */
 const EXIT_MS = 1_000
 
@@ -292,7 +295,7 @@ export async function startSession(launch: PreparedLaunch): Promise<StartedSessi
     return launchFailed(launch, 'starting its program', error)
   })
   const { leader, session, warnings } = started
-  await watchFirstMoments(identity, leader.process, paneLog)
+  await firstMoments.tracePromise(() => watchFirstMoments(identity, leader.process, paneLog), { identity })
   await keepEvidence(launch, session)
   if (session.readyAt !== undefined) return { session, warnings }
   const booted = await boot(launch, paneLog, { ...started, handle }).catch(async (error: unknown) => {
