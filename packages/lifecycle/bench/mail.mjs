@@ -1,5 +1,5 @@
 // Measures messages: storing one, from stored to taken, throughput beside a plain paste loop, and the processor time of waiting.
-//   node bench/mail.mjs [MESSAGES=100] [IDLE_MAILBOXES=300]
+//   node bench/mail.mjs [--json] [MESSAGES=100] [IDLE_MAILBOXES=300]
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,18 +7,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { readProfileText, replaceProfileText } from '@iapeer/core/profile'
 import { createPeer, findPeer, upsertPeer } from '@iapeer/core/registry'
+import { percentile, Results, readArguments } from '@iapeer/dev/bench'
 import { launchPeer, listSessions, MailDelivery, messageView, sendMessage, stopPeer } from '@iapeer/lifecycle'
 import { TmuxServer } from '@iapeer/tmux'
 
-const [messages = 100, idle = 300] = process.argv.slice(2).map(Number)
+const [messages = 100, idle = 300] = readArguments().words.map(Number)
 const directory = mkdtempSync(join(tmpdir(), 'iap-bench-'))
 const root = join(directory, 'r')
 const program = fileURLToPath(new URL('recording-peer.mjs', import.meta.url))
 const env = { ...process.env, IAPEER_MAIL_PAIR_PER_MINUTE: '100000', IAPEER_MAIL_PAIR_PER_HOUR: '100000' }
 const sender = { kind: 'operator', proof: 'terminal' }
-const report = (what, value) => process.stdout.write(`${what.padEnd(60)} ${value}\n`)
-const at = (list, part) => [...list].sort((one, other) => one - other)[Math.floor(part * (list.length - 1))]
-const ms = (value) => `${value.toFixed(1)} ms`
+const results = new Results()
+/** How many messages are sent one by one, each to an idle peer. */
+const SINGLY = Math.min(50, messages)
 
 async function peer(name, command, mail) {
   await createPeer(root, { personality: name, defaultRuntime: 'command', command })
@@ -32,6 +33,25 @@ async function closed(id) {
   while ((await messageView(root, id)).state !== 'handled') await sleep(1)
 }
 
+/** Measures the processor time of the delivery while many mailboxes have nothing to deliver. */
+async function measureIdle() {
+  for (let nth = 0; nth < idle; nth++) {
+    const entry = await createPeer(root, {
+      personality: `p${nth}`,
+      defaultRuntime: 'command',
+      command: ['true'],
+    })
+    await sendMessage(root, { to: entry.personality, text: 'x', sender, env, expiresMs: 1 })
+  }
+  await sleep(5_000)
+  const [cpu, wall] = [process.cpuUsage(), performance.now()]
+  await sleep(20_000)
+  const { user, system } = process.cpuUsage(cpu)
+  const share = (user + system) / 1_000 / (performance.now() - wall)
+  const what = `processor time of delivery with ${idle} idle mailboxes`
+  results.figure('mail.idle', { what, value: share * 100, unit: '% of a core' })
+}
+
 const bob = await peer('bob', [process.execPath, program, join(directory, 'bob.jsonl')], { way: 'directory' })
 writeFileSync(join(directory, 'bob.jsonl'), '')
 const delivery = new MailDelivery(root, { env, onError: console.error })
@@ -41,7 +61,7 @@ try {
   await sleep(500)
 
   const [stored, taken] = [[], []]
-  for (let nth = 0; nth < 50; nth++) {
+  for (let nth = 0; nth < SINGLY; nth++) {
     const from = performance.now()
     const { id } = await sendMessage(root, { to: 'bob', text: 'x'.repeat(500), sender, env })
     stored.push(performance.now() - from)
@@ -50,9 +70,6 @@ try {
     taken.push(Date.parse(history.find(({ state }) => state === 'taken').at) - Date.parse(history[0].at))
     await sleep(20)
   }
-  report('send to stored, p50 / p95', `${ms(at(stored, 0.5))} / ${ms(at(stored, 0.95))}`)
-  report('stored to taken by directory, idle, p50 / p95', `${ms(at(taken, 0.5))} / ${ms(at(taken, 0.95))}`)
-
   const from = performance.now()
   let last = ''
   for (let nth = 0; nth < messages; nth++)
@@ -69,24 +86,29 @@ try {
     await tmux.run(['send-keys', '-t', paneId, 'Enter'])
   }
   const perPaste = (performance.now() - pasteFrom) / messages
-  report('a message, stored and proven to be taken, in a row', ms(perMessage))
-  report('a plain paste, which proves nothing', ms(perPaste))
-  report('ratio', (perMessage / perPaste).toFixed(2))
-
-  for (let nth = 0; nth < idle; nth++) {
-    const entry = await createPeer(root, {
-      personality: `p${nth}`,
-      defaultRuntime: 'command',
-      command: ['true'],
-    })
-    await sendMessage(root, { to: entry.personality, text: 'x', sender, env, expiresMs: 1 })
+  const pasted = { what: 'plain paste, which proves nothing', value: perPaste }
+  for (const share of [0.5, 0.95]) {
+    const of = `p${share * 100}`
+    const figure = (id, what, values, beside) =>
+      results.figure(`${id}.${of}`, {
+        what: `${what}, ${of}`,
+        value: percentile(values, share),
+        unit: 'ms',
+        beside,
+        count: SINGLY,
+      })
+    figure('mail.stored', 'a message is stored', stored, pasted)
+    figure('mail.taken', 'stored to taken by an idle peer, by its directory', taken, pasted)
   }
-  await sleep(5_000)
-  const [cpu, wall] = [process.cpuUsage(), performance.now()]
-  await sleep(20_000)
-  const { user, system } = process.cpuUsage(cpu)
-  const share = (user + system) / 1_000 / (performance.now() - wall)
-  report(`processor time of delivery with ${idle} idle mailboxes`, `${(share * 100).toFixed(2)} % of a core`)
+  results.figure('mail.in-a-row', {
+    what: 'a message, stored and proven to be taken, in a row',
+    value: perMessage,
+    unit: 'ms',
+    beside: pasted,
+    count: messages,
+  })
+  if (idle > 0) await measureIdle()
+  results.print()
 } finally {
   await delivery.stop()
   for (const { identity } of await listSessions(root)) await stopPeer(root, identity, { by: 'bench' })

@@ -1,127 +1,125 @@
-// Measures a sweep over 1,000 enrolled peers and compares it with one tmux and one pgrep call for each peer.
-// Usage: node bench/sweep.mjs [peers=1000] [processes=3]; each agent is a process of its own, and all share one real tmux server. A real
-// peer has three processes (server, recorder, agent): `processes` fills the table of processes, which a sweep reads in parts.
-import { execFile, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+// Measures a sweep and a tick over enrolled peers, and compares them with one tmux and one pgrep call for each peer.
+// Usage: node bench/sweep.mjs [--json] [peers=1000] [processes=3] [settleSecs=15] [measureSecs=10]; `peers` can be a list: 10,100,1000.
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { identifyProcess } from '@iapeer/core/process'
-import { createPeer } from '@iapeer/core/registry'
+import { Results, readArguments } from '@iapeer/dev/bench'
 import { FleetSupervisor } from '../dist/index.js'
+import { enrolFleet } from './enrolled-fleet.mjs'
 
 const run = promisify(execFile)
-const peers = Number(process.argv[2] ?? 1_000)
-const processes = Number(process.argv[3] ?? 3) * peers
-const ASKED = 10
-const directory = mkdtempSync(join(tmpdir(), 'iaps-'))
-const root = join(directory, 'r')
-const socketPath = join(directory, 's')
+const { words } = readArguments()
+const sizes = (words[0] ?? '1000').split(',').map(Number)
+const [processes = 3, settleSecs = 15, measureSecs = 10] = words.slice(1).map(Number)
+/** How many peers the per-peer shape is asked for; its cost is in proportion. */
+const ASKED = 20
+/** Often enough for a few ticks in the measured time, seldom enough for sweeps in between. */
+const TICK_SECS = 2
+const results = new Results()
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-const report = (what, value) => process.stdout.write(`${what.padEnd(64)} ${value}\n`)
-const mean = ({ sum, count }) => (sum / Math.max(1, count)) * 1_000
 
-/** Starts the processes, and kills them when the standard input of the shell is closed. */
-const LEADERS =
-  'pids=; for n in $(seq "$0"); do sleep 100000 & pids="$pids $!"; echo $!; done; read -r _; kill $pids'
-const shell = spawn('sh', ['-c', LEADERS, String(processes)], { stdio: ['pipe', 'pipe', 'ignore'] })
-async function leadersOf(count) {
-  let text = ''
-  shell.stdout.on('data', (chunk) => {
-    text += chunk
-  })
-  while (text.trimEnd().split('\n').length < processes) await sleep(20)
-  return Promise.all(
-    text
-      .trimEnd()
-      .split('\n')
-      .slice(0, count)
-      .map((pid) => identifyProcess(Number(pid))),
-  )
-}
-
-const server = spawn('tmux', ['-S', socketPath, '-f', '/dev/null', '-D'], { stdio: 'ignore' })
-const exited = new Promise((resolve) => server.once('exit', resolve))
-let supervisor
-// A reader such as `head` may close the output early: what was started is still ended below.
-process.stdout.on('error', () => undefined)
-try {
-  for (let tries = 100; tries > 0; tries--) {
-    const isRunning = await run('tmux', [
-      '-N',
-      '-S',
-      socketPath,
-      'new-session',
-      '-d',
-      'exec sleep 100000',
-    ]).then(
-      () => true,
-      () => false,
-    )
-    if (isRunning) break
-    await sleep(20)
-  }
-  const serverId = await identifyProcess(server.pid)
-  const leaders = await leadersOf(peers)
-  const state = join(root, 'state', 'lifecycle')
-  mkdirSync(state, { recursive: true, mode: 0o700 })
-  for (let at = 0; at < peers; at++) {
-    const personality = `p${at}`
-    await createPeer(root, { personality, defaultRuntime: 'command', command: ['sleep', '100000'] })
-    const startedAt = new Date().toISOString()
-    const session = {
-      schemaVersion: 1,
-      identity: `command-${personality}`,
-      socketPath,
-      server: `${serverId.pid}:${serverId.token}`,
-      leader: `${leaders[at].pid}:${leaders[at].token}`,
-      sessionId: '$0',
-      paneId: '%0',
-      startedAt,
-      readyAt: startedAt,
-    }
-    writeFileSync(join(state, `command-${personality}.session`), JSON.stringify(session), { mode: 0o600 })
-  }
-  supervisor = new FleetSupervisor(root, {
-    env: { ...process.env, IAPEER_TICK_SECS: '5' },
+/** Returns what a supervisor does in the measured time: sweeps, ticks, their wall times, and the processor time, in milliseconds. */
+async function supervise(root, tickSecs) {
+  const supervisor = new FleetSupervisor(root, {
+    env: { ...process.env, IAPEER_TICK_SECS: String(tickSecs) },
     onError: (what, error) => console.error(what, error),
   })
   await supervisor.start()
-  // The first tick reads every session, so it is not counted.
-  while (supervisor.stats().tick.count < 1) await sleep(50)
-  const first = supervisor.stats().tick
-  while (supervisor.stats().tick.count < 3) await sleep(50)
-  const last = supervisor.stats().tick
-  const tick = mean({ sum: last.sum - first.sum, count: last.count - first.count })
-  await supervisor.stop()
-  supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_TICK_SECS: '100000' } })
-  await supervisor.start()
-  // Each agent is looked at twice; from then on only its files are checked.
-  await sleep(15_000)
-  const [before, from] = [supervisor.stats().sweep, process.cpuUsage()]
-  await sleep(10_000)
-  const [after, used] = [supervisor.stats().sweep, process.cpuUsage(from)]
-  const sweeps = after.count - before.count
-  const cpu = (used.user + used.system) / 1_000 / sweeps
-  const started = performance.now()
-  for (let at = 0; at < ASKED; at++) {
-    await run('tmux', ['-S', socketPath, 'has-session', '-t', '=0'])
-    await run('pgrep', ['-f', `no such peer ${at}`]).catch(() => undefined)
+  try {
+    // Each agent is looked at twice; from then on only its files are checked.
+    await sleep(settleSecs * 1_000)
+    const [before, from] = [supervisor.stats(), process.cpuUsage()]
+    await sleep(measureSecs * 1_000)
+    const [after, used] = [supervisor.stats(), process.cpuUsage(from)]
+    const wallMs = (kind) => (after[kind].sum - before[kind].sum) * 1_000
+    const count = (kind) => after[kind].count - before[kind].count
+    return {
+      cpuMs: (used.user + used.system) / 1_000,
+      sweeps: count('sweep'),
+      ticks: count('tick'),
+      sweepWallMs: wallMs('sweep') / count('sweep'),
+      tickWallMs: wallMs('tick') / count('tick'),
+    }
+  } finally {
+    await supervisor.stop()
   }
-  const asked = ((performance.now() - started) / ASKED) * peers
-  report(
-    `a sweep of ${peers} peers with ${processes} processes, processor time`,
-    `${cpu.toFixed(1)} ms (mean of ${sweeps})`,
-  )
-  report('a sweep, wall time', `${(((after.sum - before.sum) / sweeps) * 1_000).toFixed(1)} ms`)
-  report('a tick', `${tick.toFixed(0)} ms`)
-  report('has-session and pgrep -f for each', `${asked.toFixed(0)} ms (from ${ASKED})`)
-  report('ratio', `${(asked / cpu).toFixed(0)}`)
-  report('memory (RSS)', `${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`)
-} finally {
-  await supervisor?.stop()
-  server.kill('SIGKILL')
-  shell.stdin.end()
-  await exited
-  rmSync(directory, { recursive: true, force: true })
 }
+
+/** Returns the processor time of a process in milliseconds (proc_pid_stat(5)): its own, or of the children that it has waited for. */
+function processorMs(pid, whose) {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  const numbers = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  const [user, system] = whose === 'own' ? numbers.slice(11, 13) : numbers.slice(13, 15)
+  return (Number(user) + Number(system)) * 10
+}
+
+/** Returns the processor time of one command for each peer, in milliseconds; that of the tmux server is included. */
+async function askEach(fleet, peers, argvOf) {
+  const spent = () => processorMs(process.pid, 'children') + processorMs(fleet.serverPid, 'own')
+  const [from, fromWall] = [spent(), performance.now()]
+  for (let at = 0; at < ASKED; at++) {
+    const [file, ...args] = argvOf(at)
+    await run(file, args).catch((error) => {
+      if (error.code !== 1) throw error
+    })
+  }
+  return {
+    cpuMs: ((spent() - from) / ASKED) * peers,
+    wallMs: ((performance.now() - fromWall) / ASKED) * peers,
+  }
+}
+
+async function measure(peers) {
+  const fleet = await enrolFleet(peers, processes)
+  try {
+    const quiet = await supervise(fleet.root, 100_000)
+    const sweepMs = quiet.cpuMs / quiet.sweeps
+    const ticking = await supervise(fleet.root, TICK_SECS)
+    const tickMs = (ticking.cpuMs - ticking.sweeps * sweepMs) / ticking.ticks
+    const hasSession = await askEach(fleet, peers, () => [
+      'tmux',
+      '-S',
+      fleet.socketPath,
+      'has-session',
+      '-t',
+      '=0',
+    ])
+    const pgrep = await askEach(fleet, peers, (at) => ['pgrep', '-f', `no such peer ${at}`])
+    return { peers, quiet, ticking, sweepMs, tickMs, hasSession, pgrep }
+  } finally {
+    await fleet.remove()
+  }
+}
+
+function report({ peers, quiet, ticking, sweepMs, tickMs, hasSession, pgrep }) {
+  const beside = { what: 'has-session and pgrep for each peer', value: hasSession.cpuMs + pgrep.cpuMs }
+  const cpu = (id, what, value, compared) =>
+    results.figure(`${id}-${peers}`, { what: `${what}, ${peers} peers`, value, unit: 'ms', ...compared })
+  cpu('sweep.cpu', 'sweep, processor time', sweepMs, { beside, count: quiet.sweeps })
+  cpu('tick.cpu', 'tick, processor time', tickMs, { beside, count: ticking.ticks })
+  const wall = { what: 'has-session and pgrep for each peer', value: hasSession.wallMs + pgrep.wallMs }
+  cpu('sweep.wall', 'sweep, wall time', quiet.sweepWallMs, { beside: wall, count: quiet.sweeps })
+  cpu('tick.wall', 'tick, wall time', ticking.tickWallMs, { beside: wall, count: ticking.ticks })
+}
+
+const measured = []
+for (const peers of sizes) {
+  const found = await measure(peers)
+  measured.push(found)
+  report(found)
+}
+const points = (value) => measured.map((one) => [one.peers, value(one)])
+results.series('growth.sweep', { what: 'sweep', points: points(({ sweepMs }) => sweepMs) })
+results.series('growth.tick', { what: 'tick', points: points(({ tickMs }) => tickMs) })
+results.series('growth.has-session', {
+  what: 'has-session for each peer',
+  points: points(({ hasSession }) => hasSession.cpuMs),
+})
+results.series('growth.pgrep', { what: 'pgrep for each peer', points: points(({ pgrep }) => pgrep.cpuMs) })
+results.note(
+  `The peers are enrolled sessions whose agents are processes of their own, ${processes} processes for each peer, and share one tmux server, so that 1,000 fit on one machine.`,
+)
+results.note(
+  `The processor time of a tick is what a supervisor with a tick every ${TICK_SECS} s used above the measured cost of its sweeps, so it includes the jobs that a tick starts. The per-peer shape was asked for ${ASKED} peers, and is in proportion; its processor time is that of the started programs and of the tmux server.`,
+)
+results.print()
