@@ -16,7 +16,7 @@ const results = new Results()
 const directory = mkdtempSync(join(tmpdir(), 'iapb-'))
 const root = join(directory, 'root')
 const cli = new URL('../../../apps/cli/dist/main.js', import.meta.url).pathname
-const env = { ...process.env, IAPEER_ROOT: root, TMUX: '' }
+const env = { ...process.env, IAPEER_ROOT: root, IAPEER_DAEMON_AUTOSTART: 'off', TMUX: '' }
 
 async function timed(act) {
   const started = performance.now()

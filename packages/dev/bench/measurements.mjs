@@ -1,0 +1,142 @@
+// What `pnpm bench` measures: one script each, with its arguments and its time limit, and the plots of its figures.
+
+/** The sizes of a full run and of a quick one are arguments of the script, in the same order. */
+export const MEASUREMENTS = [
+  {
+    name: 'deaths',
+    needsLinux: true,
+    title: 'From a death to its record',
+    script: 'packages/canary/bench/guard.mjs',
+    args: ['30', '100', '0', '5', '40'],
+    quickArgs: ['3', '5', '0', '1', '5'],
+    limitSecs: 180,
+    about:
+      'A guard starts a tmux server and waits for it. Each server is killed with SIGKILL; the time ends when the line, and the complete snapshot, are in their files.',
+    plots: [
+      {
+        file: 'deaths.svg',
+        kind: 'lines',
+        title: 'From SIGKILL to the record, many servers killed at once',
+        x: { label: 'time from SIGKILL (ms)', scale: 'log' },
+        y: { label: 'records written (%)', scale: 'linear' },
+        series: ['death.line-together', 'death.snapshot-together', 'death.plain-line-together'],
+      },
+    ],
+  },
+  {
+    name: 'watch',
+    needsLinux: true,
+    needs: ['tmux', 'pgrep'],
+    title: 'A watch of a server that something else has started',
+    script: 'packages/canary/bench/watch.mjs',
+    args: ['20', '50'],
+    quickArgs: ['2', '5'],
+    limitSecs: 180,
+    about: 'A watch holds a tmux client to a running server.',
+  },
+  {
+    name: 'notice',
+    title: 'From a death to the daemon, and to its notification',
+    script: 'packages/lifecycle/bench/noticed.mjs',
+    args: ['8'],
+    quickArgs: ['1'],
+    limitSecs: 240,
+    about:
+      'A supervisor runs, a web hook on loopback receives its notifications, and a server is killed with SIGKILL at a random moment.',
+  },
+  {
+    name: 'growth',
+    needsLinux: true,
+    needs: ['tmux', 'pgrep'],
+    title: 'Sweep and tick, from 10 to 1,000 peers',
+    script: 'packages/lifecycle/bench/sweep.mjs',
+    args: ['10,30,100,300,1000', '3', '10', '10'],
+    quickArgs: ['5,10', '2', '2', '3'],
+    limitSecs: 420,
+    about:
+      'The supervisor sweeps once a second and ticks once a minute by default. The per-peer shape is one `tmux has-session` and one `pgrep -f` for each peer.',
+    plots: [
+      {
+        file: 'growth.svg',
+        kind: 'lines',
+        title: 'Processor time by number of peers',
+        x: { label: 'peers', scale: 'log' },
+        y: { label: 'processor time (ms)', scale: 'log' },
+        series: ['growth.sweep', 'growth.tick', 'growth.has-session', 'growth.pgrep'],
+        hasMarks: true,
+      },
+    ],
+    fits: ['growth.sweep', 'growth.tick', 'growth.has-session', 'growth.pgrep'],
+  },
+  {
+    name: 'memory',
+    needsLinux: true,
+    title: 'Memory of the daemon',
+    script: 'apps/daemon/bench/memory.mjs',
+    args: ['300,1000', '20'],
+    quickArgs: ['5', '3'],
+    limitSecs: 180,
+    about: 'MB are millions of bytes. The aims are about the resident memory.',
+  },
+  {
+    name: 'launch',
+    title: 'Launch and stop',
+    script: 'packages/lifecycle/bench/launch.mjs',
+    args: ['20', '100'],
+    quickArgs: ['3', '5'],
+    limitSecs: 180,
+    about:
+      'A launch locks the identity, starts a guarded server with the settings of iapeer and the session, records all of it, and watches the program for its first moments. The plain alternative starts a server with one session.',
+  },
+  {
+    name: 'mail',
+    title: 'Messages',
+    script: 'packages/lifecycle/bench/mail.mjs',
+    args: ['100', '0'],
+    quickArgs: ['5', '0'],
+    limitSecs: 120,
+    about:
+      'A message of 500 characters is stored durably, delivered, and proven to be taken. The plain alternative is `load-buffer`, `paste-buffer` and `send-keys` in a loop, which proves nothing.',
+  },
+  {
+    name: 'list',
+    title: 'iapeer list',
+    script: 'apps/cli/bench/list.mjs',
+    args: ['100', '0', '0', '20'],
+    quickArgs: ['5', '0', '0', '3'],
+    limitSecs: 90,
+    about: 'Both programs run in alternating pairs.',
+  },
+  {
+    name: 'start',
+    title: 'iapeer start',
+    script: 'apps/cli/bench/start.mjs',
+    args: ['20'],
+    quickArgs: ['3'],
+    limitSecs: 120,
+    about: 'Both programs run in alternating pairs, with the daemon running.',
+  },
+  {
+    name: 'alternatives',
+    title: 'Beside other supervisors',
+    script: 'packages/dev/bench/alternatives.mjs',
+    args: ['20', '10'],
+    quickArgs: ['3', '2'],
+    limitSecs: 300,
+    needsLinux: true,
+    needsFlag: 'alternatives',
+    about:
+      'Each supervisor keeps the same program running: a shell that notes its start and becomes `sleep`. It starts one, lists all of them, and restarts one that is killed with SIGKILL.',
+    plots: ['start', 'restart', 'list', 'memory'].map((what) => ({
+      file: `alternatives-${what}.svg`,
+      kind: 'bars',
+      title: {
+        start: 'The command that starts one process (ms)',
+        restart: 'From SIGKILL of a process until it runs again (ms)',
+        list: 'The command that lists all processes (ms)',
+        memory: 'Memory of the supervisor with its processes running (MB)',
+      }[what],
+      bars: ['iapeer', 'pm2', 'supervisor', 's6'].map((name) => [name, `alternatives.${what}.${name}`]),
+    })),
+  },
+]
