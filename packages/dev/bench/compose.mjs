@@ -51,11 +51,9 @@ async function measureOne(measurement, { flags, isQuick, scratch, cwd, progress,
 function draw(plot, { series, figures }) {
   const { kind, title, x, y, hasMarks } = plot
   if (kind === 'bars') {
-    const bars = plot.bars.flatMap(([name, id]) => {
-      const value = figures.find((figure) => figure.id === id)?.value
-      return value === undefined ? [] : [[name, value]]
-    })
-    return bars.length < 2 ? undefined : barPlot({ title, bars })
+    const own = figures.filter(({ id, value }) => id.startsWith(plot.bars) && value !== undefined)
+    const others = own.map(({ beside }) => [beside.what, beside.value])
+    return own.length === 0 ? undefined : barPlot({ title, bars: [['iapeer', own[0].value], ...others] })
   }
   const shown = plot.series.flatMap((id) => series.filter((one) => one.id === id && one.points.length > 1))
   return shown.length === 0 ? undefined : linePlot({ title, x, y, hasMarks, series: shown })

@@ -127,16 +127,17 @@ export const MEASUREMENTS = [
     needsFlag: 'alternatives',
     about:
       'Each supervisor keeps the same program running: a shell that notes its start and becomes `sleep`. It starts one, lists all of them, and restarts one that is killed with SIGKILL.',
-    plots: ['start', 'restart', 'list', 'memory'].map((what) => ({
+    plots: ['start', 'event', 'restart', 'list', 'memory'].map((what) => ({
       file: `alternatives-${what}.svg`,
       kind: 'bars',
       title: {
         start: 'The command that starts one process (ms)',
+        event: 'From SIGKILL of a process to its record in a file (ms)',
         restart: 'From SIGKILL of a process until it runs again (ms)',
         list: 'The command that lists all processes (ms)',
         memory: 'Memory of the supervisor with its processes running (MB)',
       }[what],
-      bars: ['iapeer', 'pm2', 'supervisor', 's6'].map((name) => [name, `alternatives.${what}.${name}`]),
+      bars: `alternatives.${what}.`,
     })),
   },
 ]

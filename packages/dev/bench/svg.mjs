@@ -2,8 +2,8 @@
 import { shortNumber } from './results.mjs'
 
 const [WIDTH, HEIGHT] = [760, 420]
-const FRAME = { left: 76, right: 20, top: 50, bottom: 88 }
-const BAR = { height: 34, label: 110 }
+const FRAME = { left: 76, right: 36, top: 50, bottom: 96 }
+const BAR = { height: 34, label: 150 }
 const SERIES = 4
 
 /** Four colours that differ in lightness too, for each scheme. */
@@ -92,13 +92,19 @@ function axes({ x, y, toX, toY }) {
   ]
 }
 
+/** The text of a legend is not measured: a character is about this wide. */
+const CHARACTER = 7.6
+
 function legend(names) {
-  const y = HEIGHT - 18
-  const step = (WIDTH - FRAME.left - FRAME.right) / names.length
-  return names.flatMap((name, nth) => {
-    const x = FRAME.left + nth * step
-    return [`<path class="line s${nth % SERIES}" d="M${at(x)} ${y - 4}h26"/>`, text(x + 32, y, name)]
-  })
+  const items = []
+  let [x, y] = [FRAME.left, HEIGHT - 26]
+  for (const [nth, name] of names.entries()) {
+    const width = 32 + name.length * CHARACTER + 24
+    if (x > FRAME.left && x + width > WIDTH) [x, y] = [FRAME.left, y + 20]
+    items.push(`<path class="line s${nth % SERIES}" d="M${at(x)} ${at(y - 4)}h26"/>`, text(x + 32, y, name))
+    x += width
+  }
+  return items
 }
 
 /**
