@@ -72,7 +72,7 @@ function sectionOf(measurement, outcome, pictures) {
 }
 
 /** Replaces a report: the plots as a whole directory, then the page. Neither is ever half written. */
-export function replaceReport(directory, page, pictures) {
+function replaceReport(directory, page, pictures) {
   const images = join(directory, IMAGES)
   const [made, former] = [`${images}.new`, `${images}.old`]
   for (const path of [made, former]) rmSync(path, { recursive: true, force: true })

@@ -4,7 +4,7 @@ import { fitLine, fitPower } from './fit.mjs'
 import { shortNumber } from './results.mjs'
 
 /** Returns a number with its thousands separated. */
-export function numberText(value) {
+function numberText(value) {
   const [whole, fraction] = shortNumber(value).split('.')
   const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',')
   return fraction === undefined ? grouped : `${grouped}.${fraction}`
@@ -13,7 +13,7 @@ export function numberText(value) {
 const escaped = (text) => String(text).replaceAll('|', '\\|').replaceAll('\n', ' ')
 
 /** Returns a table whose columns are as wide as their longest cell. */
-export function table(head, rows) {
+function table(head, rows) {
   const cells = [head, ...rows].map((row) => row.map(escaped))
   const widths = head.map((_none, at) => Math.max(3, ...cells.map((row) => row[at].length)))
   const line = (row) => `| ${row.map((cell, at) => cell.padEnd(widths[at])).join(' | ')} |`
@@ -39,7 +39,7 @@ const aimText = ({ most, unit, isRatio }) =>
   isRatio ? `at most ${most} times` : `at most ${withUnit(most, unit)}`
 
 /** Returns the table of aims: each with what was measured, and `met`, `missed` or why there is no answer. */
-export function aimsTable(figures, options) {
+function aimsTable(figures, options) {
   const rows = AIMS.map((aim) => {
     const figure = figures.find(({ id }) => id === aim.id)
     const value = valueFor(aim, figure)

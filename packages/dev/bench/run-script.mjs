@@ -18,7 +18,7 @@ function read(path) {
 }
 
 /** Kills what a script has left running: each process that has the script's own temporary directory in its environment. Linux only. */
-export function killRemaining(directory) {
+function killRemaining(directory) {
   if (process.platform !== 'linux') return 0
   const wanted = `TMPDIR=${directory}`
   const found = readdirSync('/proc').filter(

@@ -45,7 +45,7 @@ function picture({ title, height, parts }) {
 }
 
 /** Returns the ends and the marks of a scale. A logarithmic one ends at powers of ten. */
-export function scaleOf(values, kind) {
+function scaleOf(values, kind) {
   if (kind === 'log') {
     const logs = values.filter((value) => value > 0).map(Math.log10)
     const from = Math.floor(Math.min(...logs))

@@ -72,7 +72,6 @@ try {
   })
   for (let at = 0; at < PEERS - 1; at++)
     await createPeer(root, { personality: `p${at}`, defaultRuntime: 'command', command: ['sleep', '1000'] })
-  const list = await median(5, () => timed(() => exec(process.execPath, [cli, 'list'], { env })))
   const bare = await median(5, () => timed(() => exec(process.execPath, ['-e', '0'], { env })))
   const inside = await median(20, () =>
     timed(async () => {
@@ -100,13 +99,6 @@ try {
   results.figure('launch.cli', {
     what: 'iapeer start without the daemon, median',
     value: cliStart,
-    unit: 'ms',
-    beside: node,
-    count: 5,
-  })
-  results.figure('launch.list', {
-    what: `iapeer list, ${PEERS} peers`,
-    value: list,
     unit: 'ms',
     beside: node,
     count: 5,
