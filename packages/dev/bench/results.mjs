@@ -14,12 +14,13 @@ export function readArguments(args = process.argv.slice(2)) {
   return { isJson: args.includes('--json'), words: args.filter((word) => word !== '--json') }
 }
 
-/** Returns a number with as many decimals as three digits need. */
+/** Returns a number with the decimals that two or three digits need. */
 export function shortNumber(value) {
   const size = Math.abs(value)
   if (size >= 100) return value.toFixed(0)
   if (size >= 10) return value.toFixed(1)
-  return size >= 1 ? value.toFixed(2) : value.toFixed(3)
+  if (size >= 1) return value.toFixed(2)
+  return size >= 0.01 || size === 0 ? value.toFixed(3) : value.toPrecision(2)
 }
 
 /** Collects what a script measures. */
