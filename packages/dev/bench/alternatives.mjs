@@ -8,6 +8,8 @@ import { median, Results, readArguments } from './results.mjs'
 import { SUPERVISORS } from './supervisors.mjs'
 
 const [processes = 20, rounds = 10] = readArguments().words.map(Number)
+/** How many processes are killed, one after another. */
+const killed = Math.min(rounds, processes - 1, 5)
 const LIMIT_MS = 60_000
 const names = Array.from({ length: processes }, (_none, nth) => `p${nth}`)
 const results = new Results()
@@ -111,7 +113,7 @@ async function measure(one, program, variable) {
     )
   }
   await sleep(3_000)
-  for (const name of names.slice(1, 1 + Math.min(rounds, 5))) {
+  for (const name of names.slice(1, 1 + killed)) {
     const found = await killOne(one, name, program)
     event.push(found.event)
     restart.push(found.restart)
@@ -134,10 +136,10 @@ async function measureIn(name, scratch) {
 }
 
 const WHAT = {
-  start: ['the command that starts one process, until that runs', 'ms'],
-  event: ['SIGKILL of a process to its record in a file', 'ms'],
-  restart: ['SIGKILL of a process until it runs again', 'ms'],
-  list: [`the command that lists ${processes} processes`, 'ms'],
+  start: ['the command that starts one process, until that runs', 'ms', rounds],
+  event: ['SIGKILL of a process to its record in a file', 'ms', killed],
+  restart: ['SIGKILL of a process until it runs again', 'ms', killed],
+  list: [`the command that lists ${processes} processes`, 'ms', rounds],
   memory: [`memory (PSS) of the supervisor, ${processes} processes`, 'MB'],
 }
 
@@ -148,12 +150,12 @@ try {
     const other = await measureIn(name, scratch).catch((error) => ({
       why: error.message.replaceAll(scratch, '.'),
     }))
-    for (const [kind, [what, unit]] of Object.entries(WHAT)) {
+    for (const [kind, [what, unit, count]] of Object.entries(WHAT)) {
       const id = `alternatives.${kind}.${name}`
       if (other.why !== undefined) results.skip(id, { what: `${what}, beside ${name}`, why: other.why })
       else {
         const beside = { what: `${name} ${other.version}`, value: other[kind] }
-        results.figure(id, { what, value: own[kind], unit, beside, count: rounds })
+        results.figure(id, { what, value: own[kind], unit, beside, count })
       }
     }
   }

@@ -30,9 +30,9 @@ const besideText = ({ value, unit, beside }) =>
 
 function figureRow(figure, options) {
   const aim = AIMS.find(({ id }) => id === figure.id)
-  if (figure.value === undefined) return [figure.what, `not measured: ${figure.why}`, '', '', '']
+  if (figure.value === undefined) return [figure.what, `not measured: ${figure.why}`, '', '', '', '']
   const judged = aim === undefined ? '' : `${judge(aim, figure, options)} (${aimText(aim)})`
-  return [figure.what, withUnit(figure.value, figure.unit), ...besideText(figure), judged]
+  return [figure.what, withUnit(figure.value, figure.unit), figure.count ?? '', ...besideText(figure), judged]
 }
 
 const aimText = ({ most, unit, isRatio }) =>
@@ -78,7 +78,7 @@ function section({ measurement, outcome, plots }, options) {
   if (outcome.kind === 'skipped') parts.push(`Not measured: ${outcome.why}.`)
   else if (outcome.kind === 'failed') parts.push(`**Not measured: ${outcome.why}.**`)
   else {
-    const head = ['what', 'measured', 'beside', 'ratio', 'aim']
+    const head = ['what', 'measured', 'of', 'beside', 'ratio', 'aim']
     parts.push(
       table(
         head,
@@ -107,7 +107,8 @@ export function reportPage({ sections, machine, startedAt, minutes, command, isQ
   const day = startedAt.toISOString().slice(0, 10)
   const intro = `One run of \`${command}\` on ${day}, which took ${minutes.toFixed(0)} minutes, wrote this page and its plots. Do not edit it: run that again.
 Each figure has its absolute value, and its ratio to an alternative that was measured in the same run: below 1, iapeer needs less.
-p50 is the median, p99 the value that one in a hundred exceeds; of fewer than 100 values p99 is the highest.`
+p50 is the median, p99 the value that one in a hundred exceeds; of fewer than 100 values p99 is the highest; "of"
+is the number of values.`
   const quick =
     'This was a quick run with small sizes: its figures show that the measurements work, and nothing about speed.'
   return `${[

@@ -274,6 +274,7 @@ describe('a run', () => {
         what: 'iapeer list',
         value: 150,
         unit: 'ms',
+        count: 20,
         beside: { what: 'node -e 0', value: 100 },
       },
     ],
@@ -332,7 +333,7 @@ describe('a run', () => {
     expect(failed).toEqual([])
     expect(path).toBe(join(out, 'benchmarks.md'))
     expect(page(out)).toMatch(
-      /^\| iapeer list \| 150 ms +\| node -e 0: 100 ms \| 1\.50 +\| met \(at most 2 times\) \|$/m,
+      /^\| iapeer list \| 150 ms +\| 20 +\| node -e 0: 100 ms \| 1\.50 +\| met \(at most 2 times\) \|$/m,
     )
     expect(page(out)).toContain('![A plot](images/benchmarks/p.svg)')
     expect(page(out)).toMatch(/^\| list \| 1\.00: 1\.00, 10\.0: 12\.0 \| -0\.222 \+ 1\.22 n /m)
