@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './small-heap.ts'
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
