@@ -4,10 +4,11 @@ import { readHostMemory } from '@iapeer/lifecycle'
 
 /**
  * More than the drill needs: the drill with its daemon, and each peer. Measured on Linux, with Node.js 20 and two processors: 116 MiB and 61
- * processes at most with 4 peers at a time, 220 MiB and 89 with 16, 283 MiB and 96 with 32.
+ * processes at most with 4 peers at a time, 220 MiB and 89 with 16, 283 MiB and 96 with 32. Added: a second daemon and a small disk (about
+ * 150 MiB), and an agent at its limit of 40 MiB for each peer.
  */
-const BASE_BYTES = 250 * 2 ** 20
-const PEER_BYTES = 24 * 2 ** 20
+const BASE_BYTES = 400 * 2 ** 20
+const PEER_BYTES = 64 * 2 ** 20
 const BASE_PROCESSES = 20
 const PEER_PROCESSES = 12
 

@@ -15,6 +15,7 @@ import {
   startDrillPeer,
 } from './peer.ts'
 import type { Step } from './plan.ts'
+import { removePrivateDirectory } from './private-directory.ts'
 import { randomFrom } from './random.ts'
 import type { Site } from './site.ts'
 import { isSnapshotWhole } from './snapshot.ts'
@@ -164,6 +165,8 @@ export async function runStep(site: Site, step: Step, recordLimitMs = RECORD_MS)
     if (!(await removeDrillPeer(site, present, last)))
       problems.push({ kind: 'leftover', what: `a process of ${identity} did not exit` })
     problems.push(...((await mail?.problems()) ?? []))
+    // A drill of many thousand acts would fill the disk with them.
+    if (problems.length === 0) await removePrivateDirectory(peer.entry.home)
     const { recordMs, recoveryMs } = observed
     return { step, identity, gen, problems, recordMs, recoveryMs, allowed }
   } catch (error) {
