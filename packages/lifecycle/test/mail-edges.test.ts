@@ -20,6 +20,7 @@ import {
   sendMessage,
 } from '../src/mail/index.ts'
 import type { Way } from '../src/mail/way.ts'
+import { removeSession, writeSession } from '../src/sessions/index.ts'
 import { editProfile, OPERATOR, RECORDING_PEER, recorded, send, untilState } from './mail-support.ts'
 import { roots, type TestRoot } from './support.ts'
 
@@ -251,6 +252,26 @@ describe('the delivery', () => {
     await delivery.start()
     await untilState(test.root, id, 'returned')
   }, 30_000)
+
+  it('does not give a message again while the session that has it cannot be found, as during a rename', async () => {
+    await peer('bob', { way: 'directory' })
+    const { id } = await send(test.root, 'bob', 'hello')
+    await delivery.start()
+    await untilState(test.root, id, 'offered')
+    const identity = toIdentity('command-bob')
+    const session = await readSession(test.root, identity)
+    if (session === undefined) throw new Error('the peer does not run')
+    await removeSession(test.root, identity)
+    // Another message makes it look at the mailbox.
+    await send(test.root, 'bob', 'again')
+    await sleep(2_000)
+    expect(await messageView(test.root, id)).toMatchObject({ state: 'offered', attempt: { n: 1 } })
+    await writeSession(test.root, session)
+    const mail = join(session.mail?.directory ?? '', 'mail')
+    const [name = ''] = readdirSync(join(mail, 'new')).filter((one) => one.endsWith('.json'))
+    renameSync(join(mail, 'new', name), join(mail, 'taken', name))
+    await untilState(test.root, id, 'handled')
+  })
 
   it('looks for the proof of a message before it returns it because its recipient was removed', async () => {
     await peer('bob', { way: 'directory' })

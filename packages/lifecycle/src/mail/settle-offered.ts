@@ -1,4 +1,5 @@
 import type { Attempt, Message, Taking } from '@iapeer/core/mailbox'
+import { observeProcess, parseProcessId } from '@iapeer/core/process'
 import type { PeerSession } from '../sessions/index.ts'
 import {
   type Delivery,
@@ -170,6 +171,12 @@ async function settleEnded(delivery: Delivery, message: OfferedMessage): Promise
     })
 }
 
+/** Whether the program that a message was offered to still runs. */
+async function isLeaderRunning({ leader }: Attempt): Promise<boolean> {
+  const id = parseProcessId(leader)
+  return id !== undefined && (await observeProcess(id)) !== 'gone'
+}
+
 /** Settles the open attempt of a message as far as that is possible now. */
 export async function settleOffered(delivery: Delivery, message: Message): Promise<void> {
   const { attempt } = message
@@ -185,5 +192,7 @@ export async function settleOffered(delivery: Delivery, message: Message): Promi
   if (session !== undefined) return settleRunning(delivery, offered, session)
   // Enrolled, and not settled yet: the supervisor records the death first.
   if (delivery.sessions.some(({ gen }) => (gen ?? '') === attempt.gen)) return undefined
+  // A peer that is being renamed has its session under neither name for a moment: its program may have the message all the same.
+  if (await isLeaderRunning(attempt)) return undefined
   return settleEnded(delivery, offered)
 }
