@@ -2,7 +2,16 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, extname } from 'node:path'
 import { build, defineConfig, type Options } from 'tsup'
-import { appBuild, WITH_LIBRARIES } from '../../packages/dev/src/build.ts'
+import canary from '../../packages/canary/tsup.config.ts'
+import core from '../../packages/core/tsup.config.ts'
+import { appBuild } from '../../packages/dev/src/build.ts'
+import { buildInChunks } from '../../packages/dev/src/chunked-build.ts'
+import drill from '../../packages/drill/tsup.config.ts'
+import forensics from '../../packages/forensics/tsup.config.ts'
+import host from '../../packages/host/tsup.config.ts'
+import lifecycle from '../../packages/lifecycle/tsup.config.ts'
+import protocol from '../../packages/protocol/tsup.config.ts'
+import tmux from '../../packages/tmux/tsup.config.ts'
 
 /** Copies the completion script and the daemon's program into this package: `dist/completion.bash`, `dist/iapeerd.js`. */
 function copyPrograms(): void {
@@ -64,17 +73,15 @@ async function buildQuickList(): Promise<void> {
   await build({ ...QUICK, entry: Object.fromEntries(parts), outDir: 'dist/quick', splitting: true })
 }
 
-/** Builds the code of all other commands as one file, with the libraries that they load. */
-async function buildCommandLine(): Promise<void> {
-  await build({
-    ...QUICK,
-    ...WITH_LIBRARIES,
-    entry: { 'command-line': 'src/command-line.ts' },
-    outDir: 'dist',
-    sourcemap: true,
-    minifyWhitespace: false,
+/** Builds the code of all other commands, with the libraries that they load. */
+const buildCommandLine = (): Promise<void> =>
+  buildInChunks({
+    entry: 'src/command-line.ts',
+    name: 'command-line',
+    packages: { canary, core, drill, forensics, host, lifecycle, protocol, tmux },
+    // It cannot be bundled: it calls a `require` that is passed to it. It is loaded only to edit a profile.
+    external: ['jsonc-parser'],
   })
-}
 
 export default defineConfig(
   appBuild(
