@@ -1,7 +1,7 @@
 import { IapeerError, receivedCode } from '@iapeer/core/errors'
 import { isIdentity, isPersonality } from '@iapeer/core/identity'
+import { importLibrary } from '@iapeer/core/libraries'
 import { daemonSocket } from '@iapeer/core/paths'
-import { getPeer } from '@iapeer/core/registry'
 import type * as z from 'zod/mini'
 import { type Action, BEARER_HEADER, ENDPOINTS } from '../endpoints.ts'
 import type { Answer, JsonRouteName, JsonRoutes, Sent } from '../routes.ts'
@@ -85,15 +85,17 @@ interface RequestInput {
 }
 
 /** Checks that a text can be a peer's name: any other text could address another path. @throws IapeerError `no-such-peer` */
-function assertName(name: string): void {
-  if (!isPersonality(name) && !isIdentity(name)) getPeer([], name)
+async function assertName(name: string): Promise<void> {
+  if (isPersonality(name) || isIdentity(name)) return
+  const { getPeer } = await importLibrary(() => import('@iapeer/core/registry'))
+  getPeer([], name)
 }
 
 /** Returns a path with its parameters filled in. @throws IapeerError `no-such-peer`, `invalid-request` */
-function pathOf(path: string, { params, query }: RequestInput): string {
+async function pathOf(path: string, { params, query }: RequestInput): Promise<string> {
+  if ('name' in params) await assertName(String(params['name']))
   const filled = path.replace(/:(\w+)/g, (_all, key: string) => {
     const value = String(params[key])
-    if (key === 'name') assertName(value)
     // The server resolves dot segments, even encoded ones.
     if (/^\.{0,2}$/.test(value))
       throw new IapeerError(`invalid ${key} ${JSON.stringify(value)}`, { code: 'invalid-request' })
@@ -188,7 +190,7 @@ class Client implements DaemonClient {
 
   async #ask<N extends JsonRouteName>(name: N, input: RequestInput): Promise<Answer<N>> {
     const { method } = ENDPOINTS[name]
-    const path = pathOf(ENDPOINTS[name].path, input)
+    const path = await pathOf(ENDPOINTS[name].path, input)
     const sent = exchange(await this.#connections.next(), {
       method: method === 'get' ? 'GET' : 'POST',
       path,

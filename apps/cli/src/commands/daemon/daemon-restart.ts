@@ -3,7 +3,7 @@ import { stopDaemon } from '@iapeer/host'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { startDaemonNow } from './reach-daemon.ts'
+import { startDaemonNow } from './bring-up-daemon.ts'
 
 export default defineCommand({
   name: 'daemon restart',

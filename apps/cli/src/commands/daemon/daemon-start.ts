@@ -2,7 +2,7 @@ import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { startDaemonNow } from './reach-daemon.ts'
+import { startDaemonNow } from './bring-up-daemon.ts'
 
 export default defineCommand({
   name: 'daemon start',

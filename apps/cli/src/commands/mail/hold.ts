@@ -3,7 +3,8 @@ import { isPaused, mailboxOf, pauseMailbox, summarize } from '@iapeer/lifecycle/
 import { defineCommand } from '../../define-command.ts'
 import { print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { PEER, peerEntry } from '../peers/peer-named.ts'
+import { PEER } from '../peers/peer-argument.ts'
+import { peerEntry } from '../peers/peer-entry.ts'
 import { AS, assertOperator, callerOf } from './caller.ts'
 
 export default defineCommand({

@@ -15,7 +15,8 @@ import { readRegularFile, splitWords, writeFileAtomic } from '@iapeer/core/stora
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { commandText, print } from '../../output.ts'
-import { PEER, peerEntry } from './peer-named.ts'
+import { PEER } from './peer-argument.ts'
+import { peerEntry } from './peer-entry.ts'
 import { reportMissingDaemon } from './without-daemon.ts'
 
 /** Returns the command of the editor. It is split into words as a shell does, but no shell runs it. @throws IapeerError `usage` */

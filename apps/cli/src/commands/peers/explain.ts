@@ -8,7 +8,7 @@ import { paint, plain, print, printJson } from '../../output.ts'
 import { table } from '../../table.ts'
 import { clockText, timeText } from '../../times.ts'
 import { JSON_OUTPUT, UTC } from '../options.ts'
-import { PEER } from './peer-named.ts'
+import { PEER } from './peer-argument.ts'
 import { SOURCE_TEXTS } from './turn-row.ts'
 
 export default defineCommand({

@@ -5,7 +5,7 @@ import { readEvents } from '@iapeer/lifecycle/eventlog'
 import { listKeptWatches } from '@iapeer/lifecycle/supervise'
 import { readDeaths, recordLocation } from '../deaths/death-records.ts'
 import { renamedHint } from '../deaths/find-death.ts'
-import { peerEntry } from './peer-named.ts'
+import { peerEntry } from './peer-entry.ts'
 
 /**
  * Checks that a name is or was that of a peer, of an identity or of a watched server: it is registered or watched, or deaths or

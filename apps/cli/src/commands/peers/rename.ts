@@ -4,7 +4,8 @@ import { peerFields, renameNamed } from '@iapeer/lifecycle/fleet'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { PEER, peerEntry } from './peer-named.ts'
+import { PEER } from './peer-argument.ts'
+import { peerEntry } from './peer-entry.ts'
 import { sessionName } from './session-name.ts'
 
 export default defineCommand({

@@ -7,7 +7,8 @@ import { defineCommand } from '../../define-command.ts'
 import { EXIT, explain, usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { oneOf } from '../options.ts'
-import { PEER, peerEntry } from './peer-named.ts'
+import { PEER } from './peer-argument.ts'
+import { peerEntry } from './peer-entry.ts'
 
 const withRuntime = (profile: PeerProfile, runtime: Runtime): readonly Runtime[] =>
   profile.runtimes.includes(runtime) ? profile.runtimes : [...profile.runtimes, runtime]

@@ -18,7 +18,8 @@ import { JSON_OUTPUT } from '../options.ts'
 import { limitChanges, limitLines, limitsEdit } from './limit-changes.ts'
 import { reportUnenforced } from './limits-text.ts'
 import { existingDirectory, PERMISSIONS_OPTION } from './new-peer.ts'
-import { PEER, peerEntry } from './peer-named.ts'
+import { PEER } from './peer-argument.ts'
+import { peerEntry } from './peer-entry.ts'
 import { reportMissingDaemon } from './without-daemon.ts'
 
 /** The fields of a profile, with each limit in place of the section `limits`. */

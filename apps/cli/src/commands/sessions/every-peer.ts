@@ -1,7 +1,7 @@
 import { isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { fleetView, type PeerView } from '@iapeer/lifecycle/fleet'
-import { EXIT, exitCodeOf, explain, usageError } from '../../exit-code.ts'
+import { EXIT, exitCodeOf, explain } from '../../exit-code.ts'
 import { isInterrupted } from '../../interrupt.ts'
 import { paint, print } from '../../output.ts'
 import { durationText } from '../../times.ts'
@@ -140,12 +140,4 @@ export async function forAll({
 function summaryOf(done: string, left: string): string {
   if (done === '' && left === '') return 'no peers'
   return [...(done === '' ? [] : [done]), ...(left === '' ? [] : [`skipped: ${left}`])].join('; ')
-}
-
-/** Returns the named peer, or undefined for `--all`. @throws IapeerError `usage` if neither or both are given */
-export function oneOrAll(peer: string | undefined, all: boolean): string | undefined {
-  const hint = 'Pass the name of one peer, or --all.'
-  if (all && peer !== undefined) throw usageError('--all cannot be combined with a peer', hint)
-  if (!all && peer === undefined) throw usageError('expected a peer or --all', hint)
-  return peer
 }

@@ -2,7 +2,7 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { interruptNamed } from '@iapeer/lifecycle/fleet'
 import { defineCommand } from '../../define-command.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { PEER } from '../peers/peer-named.ts'
+import { PEER } from '../peers/peer-argument.ts'
 import { printControlled } from './control-text.ts'
 
 export default defineCommand({

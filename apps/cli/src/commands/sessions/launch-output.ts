@@ -2,7 +2,6 @@ import type { LaunchView } from '@iapeer/lifecycle/fleet'
 import { EXIT } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { logoutText } from '../host/linger-hint.ts'
-import { registeredName } from '../peers/session-name.ts'
 import { blockedText } from './blocked-text.ts'
 import { conversationText } from './conversation-text.ts'
 
@@ -15,6 +14,7 @@ export async function printLaunch({ warnings, ...launched }: LaunchView, json: b
     printJson(launched)
     return
   }
+  const { registeredName } = await import('../peers/session-name.ts')
   const name = await registeredName(identity)
   if (state === 'blocked') {
     print(blockedText(name, launched))

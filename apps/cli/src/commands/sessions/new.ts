@@ -1,6 +1,6 @@
 import { defineCommand } from '../../define-command.ts'
 import { JSON_OUTPUT, NO_DAEMON, STOP_TIMEOUT } from '../options.ts'
-import { PEER } from '../peers/peer-named.ts'
+import { PEER } from '../peers/peer-argument.ts'
 import { renewPeer } from './renew-peer.ts'
 
 /** The name of `restart --fresh` in earlier versions. */

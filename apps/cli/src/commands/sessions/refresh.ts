@@ -1,6 +1,6 @@
 import { defineCommand } from '../../define-command.ts'
 import { JSON_OUTPUT, STOP_TIMEOUT } from '../options.ts'
-import { PEER } from '../peers/peer-named.ts'
+import { PEER } from '../peers/peer-argument.ts'
 import { resumePeer } from './restart.ts'
 
 /** The name of `restart` in earlier versions. */

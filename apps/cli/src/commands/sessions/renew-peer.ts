@@ -1,8 +1,8 @@
 import { callerEnvironment } from '@iapeer/core/exec'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type LaunchView, peerNamed, renewNamed } from '@iapeer/lifecycle/fleet'
+import type { LaunchView } from '@iapeer/lifecycle/fleet'
 import { launchSignal } from '../../interrupt.ts'
-import { askDaemonUnlessInterrupted, launchAndStartDaemon } from '../daemon/reach-daemon.ts'
+import { askDaemonUnlessInterrupted } from '../daemon/reach-daemon.ts'
 import { printLaunch } from './launch-output.ts'
 import { onLogFailure } from './log-failure.ts'
 
@@ -32,6 +32,7 @@ async function renew(peer: string, options: RenewOptions): Promise<LaunchView> {
     daemon.renew(peer, request),
   )
   if (done !== undefined) return done
+  const { launchAndStartDaemon, peerNamed, renewNamed } = await import('./without-daemon.ts')
   await peerNamed(root, peer)
   return launchAndStartDaemon(!options.noDaemon, () =>
     renewNamed(root, peer, {

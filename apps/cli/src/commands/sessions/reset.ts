@@ -1,10 +1,9 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import { resetNamed } from '@iapeer/lifecycle/fleet'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { askDaemon } from '../daemon/reach-daemon.ts'
 import { JSON_OUTPUT, PEER_EXIT_CODES } from '../options.ts'
-import { PEER } from '../peers/peer-named.ts'
+import { PEER } from '../peers/peer-argument.ts'
 
 /** Clears the tally of a peer. */
 export default defineCommand({
@@ -14,8 +13,11 @@ export default defineCommand({
   args: { peer: PEER },
   options: { json: JSON_OUTPUT },
   run: async ({ args: { peer }, options }) => {
-    const outcome =
-      (await askDaemon((daemon) => daemon.reset(peer))) ?? (await resetNamed(iapeerRoot(), peer))
+    let outcome = await askDaemon((daemon) => daemon.reset(peer))
+    if (outcome === undefined) {
+      const { resetNamed } = await import('./without-daemon.ts')
+      outcome = await resetNamed(iapeerRoot(), peer)
+    }
     if (options.json) return printJson({ peer, ...outcome })
     print(
       outcome.state === 'reset'

@@ -1,5 +1,5 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import { refreshNamed } from '@iapeer/lifecycle/fleet'
+import type { Outcome } from '@iapeer/lifecycle/fleet'
 import { isRunningState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
@@ -8,12 +8,11 @@ import { launchSignal } from '../../interrupt.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { askDaemonUnlessInterrupted } from '../daemon/reach-daemon.ts'
 import { LAUNCH_EXIT_CODES, NO_DAEMON, RESUME_OPTIONS, STOP_TIMEOUT } from '../options.ts'
-import { PEER } from '../peers/peer-named.ts'
+import { PEER } from '../peers/peer-argument.ts'
 import { registeredName } from '../peers/session-name.ts'
-import { advisedPeer } from './advised-peer.ts'
 import { blockedText } from './blocked-text.ts'
 import { conversationText } from './conversation-text.ts'
-import { forAll, oneOrAll } from './every-peer.ts'
+import { oneOrAll } from './one-or-all.ts'
 import { renewPeer } from './renew-peer.ts'
 import { startAdvice } from './start-advice.ts'
 
@@ -46,21 +45,22 @@ export async function resumePeer(
     ...(conversation === undefined ? {} : { conversation }),
     ...(resumeOrFresh === true ? { orFresh: true } : {}),
   }
-  const outcome =
-    (await askDaemonUnlessInterrupted(`restarting ${peer}`, peer, (daemon) =>
-      daemon.refresh(peer, { timeoutMs, ...choice }),
-    )) ??
-    (await refreshNamed(root, peer, {
-      ...{ by: 'iapeer restart', timeoutMs, signal: launchSignal() },
-      ...choice,
-    }))
+  let outcome: Outcome | undefined = await askDaemonUnlessInterrupted(`restarting ${peer}`, peer, (daemon) =>
+    daemon.refresh(peer, { timeoutMs, ...choice }),
+  )
+  if (outcome === undefined) {
+    const { refreshNamed } = await import('./without-daemon.ts')
+    const request = { by: 'iapeer restart', timeoutMs, signal: launchSignal(), ...choice }
+    outcome = await refreshNamed(root, peer, request)
+  }
   const { session } = outcome
   if (outcome.state === 'not-running') process.exitCode = EXIT.notRunning
   if (session?.state === 'blocked') process.exitCode = EXIT.blocked
   if (json) printJson({ peer, ...outcome })
-  else if (session === undefined)
+  else if (session === undefined) {
+    const { advisedPeer } = await import('./advised-peer.ts')
     print(`${paint('bold', peer)} is not running\n  ${startAdvice(peer, await advisedPeer(root, peer))}`)
-  else {
+  } else {
     const name = await registeredName(session.identity)
     print(
       session.state === 'blocked'
@@ -84,13 +84,14 @@ export default defineCommand({
     const restart = (peer: string): Promise<string> =>
       options.fresh ? renewPeer(peer, options) : resumePeer(peer, options)
     const peer = oneOrAll(args.peer, options.all)
-    if (peer === undefined)
+    if (peer === undefined) {
+      const { forAll } = await import('./every-peer.ts')
       await forAll({
         skip: ({ state }) => (isRunningState(state) ? undefined : { reason: 'not running' }),
         act: restart,
         verb: 'restarting',
         json: options.json,
       })
-    else await restart(peer)
+    } else await restart(peer)
   },
 })

@@ -5,7 +5,7 @@ import { peerNamed, runPeer } from '@iapeer/lifecycle/fleet'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
 import { print } from '../../output.ts'
-import { PEER } from '../peers/peer-named.ts'
+import { PEER } from '../peers/peer-argument.ts'
 import { sessionName } from '../peers/session-name.ts'
 import { blockedText } from './blocked-text.ts'
 

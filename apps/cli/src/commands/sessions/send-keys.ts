@@ -1,6 +1,6 @@
 import { TmuxServer } from '@iapeer/tmux'
 import { defineCommand } from '../../define-command.ts'
-import { PEER } from '../peers/peer-named.ts'
+import { PEER } from '../peers/peer-argument.ts'
 import { runningSession } from './running-session.ts'
 
 /** Matches tmux's names of keys: `Enter`, `F5`, `C-c`, `M-x`. Any other word is sent as text. */

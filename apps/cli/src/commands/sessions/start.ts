@@ -1,25 +1,19 @@
 import { callerEnvironment } from '@iapeer/core/exec'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { readNumber, SETTINGS } from '@iapeer/core/settings'
-import {
-  deathsText,
-  type LaunchView,
-  type PeerView,
-  peerNamed,
-  releaseStartsOf,
-  startNamed,
-} from '@iapeer/lifecycle/fleet'
+import { deathsText, type LaunchView, type PeerView } from '@iapeer/lifecycle/fleet'
 import { isRunningState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { launchSignal } from '../../interrupt.ts'
 import { paint, print } from '../../output.ts'
-import { askDaemonUnlessInterrupted, launchAndStartDaemon } from '../daemon/reach-daemon.ts'
+import { askDaemonUnlessInterrupted } from '../daemon/reach-daemon.ts'
 import { JSON_OUTPUT, LAUNCH_EXIT_CODES, NO_DAEMON, parseTimeout, RESUME_OPTIONS } from '../options.ts'
-import { PEER } from '../peers/peer-named.ts'
-import { forAll, oneOrAll, type Skip } from './every-peer.ts'
+import { PEER } from '../peers/peer-argument.ts'
+import type { Skip } from './every-peer.ts'
 import { printLaunch } from './launch-output.ts'
+import { oneOrAll } from './one-or-all.ts'
 import { reportQueue } from './report-queue.ts'
 import { startAdvice } from './start-advice.ts'
 
@@ -78,6 +72,7 @@ async function launch(peer: string, options: StartOptions): Promise<LaunchView> 
     daemon.start(peer, request),
   )
   if (done !== undefined) return done
+  const { launchAndStartDaemon, peerNamed, startNamed } = await import('./without-daemon.ts')
   await peerNamed(root, peer)
   return launchAndStartDaemon(!options.noDaemon, () =>
     startNamed(root, peer, { ...request, signal: launchSignal() }),
@@ -130,8 +125,10 @@ export default defineCommand({
       await start(peer, options)
       return
     }
+    const { releaseStartsOf } = await import('./without-daemon.ts')
     if ((await releaseStartsOf(iapeerRoot())) && !options.json)
       print('restarts and messages start peers again: they were held after a mass death')
+    const { forAll } = await import('./every-peer.ts')
     await forAll({
       skip: skipOf,
       act: (name) => start(name, options),

@@ -1,22 +1,15 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import {
-  activeIdentities,
-  type PeerView,
-  type StopView,
-  settleFleet,
-  stopNamed,
-  stopStrays,
-} from '@iapeer/lifecycle/fleet'
+import { type PeerView, type StopView, settleFleet } from '@iapeer/lifecycle/fleet'
 import { isRunningState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { askDaemon } from '../daemon/reach-daemon.ts'
 import { PEER_EXIT_CODES, STOP_TIMEOUT } from '../options.ts'
-import { PEER } from '../peers/peer-named.ts'
+import { PEER } from '../peers/peer-argument.ts'
 import { registeredName } from '../peers/session-name.ts'
-import { forAll, oneOrAll } from './every-peer.ts'
 import { onLogFailure } from './log-failure.ts'
+import { oneOrAll } from './one-or-all.ts'
 
 const OPTIONS = {
   all: { help: 'stop every peer, cancel planned starts, and stop servers that no peer uses any more' },
@@ -37,9 +30,11 @@ function resultText(result: StopView): string {
 /** Stops a peer and prints the result. The caller has settled the fleet. @returns what was done, for a summary */
 async function stop(peer: string, options: StopOptions): Promise<string> {
   const request = { timeoutMs: options.timeout, force: options.force }
-  const stopped =
-    (await askDaemon((daemon) => daemon.stop(peer, request))) ??
-    (await stopNamed(iapeerRoot(), peer, { by: 'iapeer stop', onLogFailure, ...request }))
+  let stopped = await askDaemon((daemon) => daemon.stop(peer, request))
+  if (stopped === undefined) {
+    const { stopNamed } = await import('./without-daemon.ts')
+    stopped = await stopNamed(iapeerRoot(), peer, { by: 'iapeer stop', onLogFailure, ...request })
+  }
   for (const result of stopped) {
     if (options.json) printJson(result)
     else {
@@ -56,6 +51,8 @@ async function stop(peer: string, options: StopOptions): Promise<string> {
  */
 async function stopAll(options: StopOptions): Promise<void> {
   const root = iapeerRoot()
+  const { activeIdentities, stopStrays } = await import('./without-daemon.ts')
+  const { forAll } = await import('./every-peer.ts')
   const active: ReadonlySet<string> = await activeIdentities(root)
   const wanted = (one: PeerView): boolean =>
     isRunningState(one.state) || one.runtimes.some((runtime) => active.has(`${runtime}-${one.personality}`))

@@ -1,6 +1,3 @@
-import { iapeerRoot } from '@iapeer/core/paths'
-import type { PeerEntry } from '@iapeer/core/registry'
-import { peerEntryNamed } from '@iapeer/lifecycle/fleet'
 import { usageError } from '../../exit-code.ts'
 
 /** Rejects an empty name; whether the peer exists is checked later. @throws IapeerError `usage` */
@@ -14,8 +11,3 @@ export const PEER = {
   help: 'name of the peer, or one of its identities (claude-bob)',
   parse: parsePeer,
 } as const
-
-/** Returns the registry entry of a peer, by its name or one of its identities (`claude-bob`). @throws IapeerError `no-such-peer` */
-export async function peerEntry(text: string): Promise<PeerEntry> {
-  return peerEntryNamed(iapeerRoot(), text)
-}
