@@ -34,7 +34,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   try {
     const peers =
       argv[0] === 'complete' ? await (await import('./commands/peers/peer-names.ts')).peerNames() : []
-    await buildProgram(peers, argv).parseAsync(argv, { from: 'user' })
+    await (await buildProgram(peers, argv)).parseAsync(argv, { from: 'user' })
   } catch (error) {
     await fail(error, argv)
   }

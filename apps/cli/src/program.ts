@@ -1,7 +1,6 @@
 import { Command } from 'commander'
 import { commandLineError, noSuchCommand } from './command-errors.ts'
 import { ALONE, COMMAND_GROUPS, PARENTS, USAGES } from './commands/command-list.ts'
-import { addCompletion } from './completion.ts'
 import type { Usage } from './define-command.ts'
 import { print } from './output.ts'
 import { version } from './version.ts'
@@ -55,33 +54,54 @@ function exitCodesText(exitCodes: Readonly<Record<string, string>>): string {
   return `\n${wrap(`Exit codes: ${codes.join(', ')}.`, HELP_COLUMNS).join('\n')}`
 }
 
-function addCommand(program: Command, name: string, { summary, hidden, ...usage }: Usage): Command {
+/** Adds a command with its name and summary. */
+function addCommand(program: Command, name: string, { summary, hidden, aliases }: Usage): Command {
   const [last = '', first] = name.split(' ').reverse()
   const parent =
     first === undefined
       ? program
       : (program.commands.find((one) => one.name() === first) ?? addParent(program, first))
   const command = parent.command(last, { hidden: hidden === true }).description(summary)
+  for (const alias of aliases?.split(' ') ?? []) command.alias(alias)
+  return command
+}
+
+/** Adds the arguments, the options and the texts of a command. */
+function describe(command: Command, usage: Usage): void {
   for (const [label, help] of Object.entries(usage.arguments)) command.argument(label, help)
   for (const [flags, help] of Object.entries(usage.options)) {
     if (flags.endsWith('>')) command.option(flags, help, collect)
     else command.option(flags, help)
   }
-  for (const alias of usage.aliases?.split(' ') ?? []) command.alias(alias)
   if (usage.details !== undefined) command.addHelpText('after', `\n${usage.details}`)
   const { exitCodes } = usage
   if (exitCodes !== undefined) command.addHelpText('after', () => exitCodesText(exitCodes))
-  return command.allowExcessArguments(false)
+  command.allowExcessArguments(false)
 }
 
-/** Adds all commands; the code of a command is loaded when it is called. */
-function addCommands(program: Command): void {
+/** Words that print the version. */
+const VERSION_WORDS: readonly string[] = ['version', '--version', '-v']
+
+/** Whether the first word of a command line calls a command, or its parent. */
+const isCalledBy = (word: string, name: string, { aliases = '' }: Usage): boolean =>
+  name.split(' ')[0] === word || aliases.split(' ').includes(word)
+
+/** Whether a command line needs one command at most. Help, completion and the error about an unknown word need all commands. */
+const needsOne = ([word = '']: readonly string[]): boolean =>
+  VERSION_WORDS.includes(word) ||
+  Object.entries(USAGES).some(([name, usage]) => isCalledBy(word, name, usage))
+
+/** Adds all commands. The code of a command is loaded when it is called, and its options are added if the command line needs them. */
+function addCommands(program: Command, words: readonly string[]): void {
+  const [word = ''] = words
+  const isOne = needsOne(words)
   for (const [group, commands] of Object.entries(COMMAND_GROUPS)) {
     program.commandsGroup(group)
     for (const [name, load] of Object.entries(commands)) {
       const usage = USAGES[name]
       if (usage === undefined) throw new Error(`usages.json lacks the command ${name}`)
       const command = addCommand(program, name, usage)
+      if (!isOne || isCalledBy(word, name, usage)) describe(command, usage)
       command.action(async () =>
         (await load()).default.run({ args: command.processedArgs, options: command.opts() }),
       )
@@ -123,9 +143,12 @@ function unifyErrors(command: Command, words: readonly string[]): void {
 /**
  * Builds the command line of iapeer.
  * @param peers the names that completion offers; only completion needs them
- * @param words the command line as it was typed, for error messages
+ * @param words the command line as it was typed: a command that it does not need has no options. @default every command has them
  */
-export function buildProgram(peers: readonly string[] = [], words: readonly string[] = []): Command {
+export async function buildProgram(
+  peers: readonly string[] = [],
+  words: readonly string[] = [],
+): Promise<Command> {
   const program = new Command('iapeer')
   program
     .description('Start and supervise agents in tmux, and learn why they died.')
@@ -146,11 +169,11 @@ export function buildProgram(peers: readonly string[] = [], words: readonly stri
     if (command.name() === 'complete' || command.name() === 'mcp') return
     await (await import('./before-command.ts')).beforeCommand(command.parent?.name() !== 'config')
   })
-  addCommands(program)
+  addCommands(program, words)
   program.commandsGroup('Other:')
   addHelpAndVersion(program)
 
-  addCompletion(program, peers)
+  if (!needsOne(words)) (await import('./completion.ts')).addCompletion(program, peers)
   unifyErrors(program, words)
   return program
 }

@@ -13,9 +13,9 @@ const USAGES = README.split('\n')
     [...(line.split(' | ')[0] ?? '').matchAll(/`iapeer ([^`]+)`/g)].map(([, usage = '']) => usage),
   )
 
-it('every command and option that the README names exists', () => {
+it('every command and option that the README names exists', async () => {
   expect(USAGES.length).toBeGreaterThan(25)
-  const program = buildProgram()
+  const program = await buildProgram()
   for (const usage of USAGES) {
     const [name = '', ...words] = usage.split(' ')
     // A package adds this command; it has no options.
@@ -29,14 +29,14 @@ it('every command and option that the README names exists', () => {
   }
 })
 
-it('the help of every command fits in 80 columns', () => {
+it('the help of every command fits in 80 columns', async () => {
   const helps = (command: Command): string[] => {
     let text = ''
     command.configureOutput({ writeOut: (words) => (text += words), getOutHelpWidth: () => 80 })
     command.outputHelp()
     return [text, ...command.commands.flatMap(helps)]
   }
-  const texts = helps(buildProgram())
+  const texts = helps(await buildProgram())
   expect(texts.length).toBeGreaterThan(30)
   const tooWide = texts.flatMap((text) => text.split('\n')).filter((line) => line.length > 80)
   expect(tooWide).toEqual([])
