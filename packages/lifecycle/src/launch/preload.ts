@@ -1,5 +1,6 @@
 import { loadScripts } from '@iapeer/core/locate'
 import { preloadTmux } from '@iapeer/tmux'
+import { loadWebSockets } from '../conversations/codex/index.ts'
 
 /**
  * Loads the modules and scripts that this package, the canary and `@iapeer/tmux` otherwise load on first use. For a process
@@ -7,5 +8,10 @@ import { preloadTmux } from '@iapeer/tmux'
  * @throws IapeerError `scripts-missing`, `package-missing`
  */
 export async function preloadLifecycle(): Promise<void> {
-  await Promise.all([import('node:http'), loadScripts('lifecycle', import.meta.url), preloadTmux()])
+  await Promise.all([
+    import('node:http'),
+    loadWebSockets(),
+    loadScripts('lifecycle', import.meta.url),
+    preloadTmux(),
+  ])
 }

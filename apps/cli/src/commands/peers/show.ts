@@ -2,7 +2,6 @@ import { toIdentity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { profilePath, readProfile } from '@iapeer/core/profile'
 import { exitText, type LastDeath, peerFields, peerStatus, settleFleet } from '@iapeer/lifecycle/fleet'
-import { finishLaunches } from '@iapeer/lifecycle/launch'
 import { type MailRoute, type MailSummary, mailRoute, mailSummary } from '@iapeer/lifecycle/mail'
 import { containmentOf, readSession } from '@iapeer/lifecycle/sessions'
 import { tokensView } from '@iapeer/lifecycle/tokens'
@@ -16,6 +15,7 @@ import { reportRecordingProblem } from '../deaths/recording-problem.ts'
 import { wayText } from '../mail/message-text.ts'
 import { JSON_OUTPUT, UTC } from '../options.ts'
 import { blockedText } from '../sessions/blocked-text.ts'
+import { finishBlockedLaunches } from './finish-blocked.ts'
 import { containmentRows } from './limits-text.ts'
 import { PERMISSIONS_TEXT } from './new-peer.ts'
 import { PEER } from './peer-argument.ts'
@@ -51,7 +51,6 @@ function openMailText(mail: MailSummary | undefined, options: { readonly utc: bo
   return mail.oldestAt === undefined ? text : `${text}; the oldest: ${ageText(mail.oldestAt, options)}`
 }
 
-/** Prints the fields of the profile; the registry's copy of a field is printed only if the profile is missing. */
 /** The fewest columns that a value gets. */
 const MIN_VALUE = 16
 
@@ -73,7 +72,7 @@ export default defineCommand({
   run: async ({ args: { peer }, options }) => {
     await settleFleet(iapeerRoot())
     const entry = await peerEntry(peer)
-    await finishLaunches(iapeerRoot())
+    await finishBlockedLaunches(iapeerRoot())
     const view = await peerStatus(iapeerRoot(), peer)
     const profile = await readProfile(entry.home)
     const { permissions } = view

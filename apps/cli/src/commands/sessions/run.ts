@@ -2,6 +2,7 @@ import { callerEnvironment } from '@iapeer/core/exec'
 import { toRuntime } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { peerNamed, runPeer } from '@iapeer/lifecycle/fleet'
+import { preloadLifecycle } from '@iapeer/lifecycle/launch'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
 import { print } from '../../output.ts'
@@ -19,6 +20,8 @@ export default defineCommand({
   run: async ({ args: { peer, runtime } }) => {
     const { entry, runtime: named } = await peerNamed(iapeerRoot(), peer)
     const as = runtime === undefined ? named : toRuntime(runtime)
+    // It runs for as long as its peer, during which this package can be replaced or removed.
+    await preloadLifecycle()
     const stopping = new AbortController()
     process.removeAllListeners('SIGINT')
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.abort())

@@ -4,6 +4,7 @@ export { embeddedThread, isEmbedded } from './embedded-thread.ts'
 export { type RolloutRecord, rolloutRecords } from './rollout.ts'
 export { conversationOf } from './rollout-position.ts'
 export { RpcClient, RpcRefused, RpcSilent } from './rpc-client.ts'
+export { loadWebSockets } from './socket-client.ts'
 export {
   loadedThreads,
   readThread,

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { errnoOf } from '@iapeer/core/errors'
-import { WebSocket } from 'ws'
+import { importLibrary } from '@iapeer/core/libraries'
+import type { WebSocket } from 'ws'
 import { type Fields, RpcClient } from './rpc-client.ts'
 
 const CONNECT_MS = 3_000
@@ -10,11 +11,15 @@ const MAX_PAYLOAD = 256 * 1024 * 1024
 /** The socket does not accept a connection: it is missing, or no process listens on it. */
 export class NotListening extends Error {}
 
+/** Loads `ws` on first use: most commands look at sessions without a connection. */
+export const loadWebSockets = (): Promise<typeof import('ws')> => importLibrary(() => import('ws'))
+
 /** Opens a websocket on a unix socket. Once it is open, the connection does not keep this process running. */
-function openWebSocket(path: string, client: RpcClient): Promise<WebSocket> {
+async function openWebSocket(path: string, client: RpcClient): Promise<WebSocket> {
+  const ws = await loadWebSockets()
   return new Promise((resolve, reject) => {
     const connection = connect(path)
-    const socket = new WebSocket('ws://localhost/', {
+    const socket = new ws.WebSocket('ws://localhost/', {
       createConnection: () => connection,
       handshakeTimeout: CONNECT_MS,
       maxPayload: MAX_PAYLOAD,
