@@ -6,7 +6,7 @@ import { type Piece, planChunks } from './chunk-plan.ts'
 import { REPOSITORY } from './workspace.ts'
 
 /** The tsup configurations of packages, by the names of their directories. */
-export type PackageConfigs = Readonly<Record<string, unknown>>
+type PackageConfigs = Readonly<Record<string, unknown>>
 
 interface ChunkedBuild {
   /** The file that is loaded first, in the current directory. */
