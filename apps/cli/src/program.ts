@@ -83,8 +83,8 @@ function describe(command: Command, usage: Usage): void {
 const VERSION_WORDS: readonly string[] = ['version', '--version', '-v']
 
 /** Whether the first word of a command line calls a command, or its parent. */
-const isCalledBy = (word: string, name: string, { aliases = '' }: Usage): boolean =>
-  name.split(' ')[0] === word || aliases.split(' ').includes(word)
+const isCalledBy = (word: string, name: string, { aliases }: Usage): boolean =>
+  name.split(' ')[0] === word || aliases?.split(' ').includes(word) === true
 
 /** Whether a command line needs one command at most. Help, completion and the error about an unknown word need all commands. */
 const needsOne = ([word = '']: readonly string[]): boolean =>

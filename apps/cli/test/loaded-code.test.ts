@@ -80,4 +80,4 @@ it('commands that are often used load only the code that they need', async () =>
     await home.iapeer('stop', '--all')
     await home.iapeer('daemon', 'stop')
   }
-})
+}, 120_000)

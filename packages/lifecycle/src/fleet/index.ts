@@ -16,6 +16,7 @@ export { fleetStatus, type LastDeath, type PeerStatusView, peerStatus } from './
 export type { LaunchView } from './launch-view.ts'
 export { type NamedPeer, peerEntryNamed, peerNamed, presentIdentity, runningOf } from './named.ts'
 export { fleetView, type PeerView, peerFields, peerView, type UsageView } from './peer-view.ts'
+export { preloadFleet } from './preload.ts'
 export { recordingProblem } from './recording-problem.ts'
 export { type RemovedPeer, type RemoveOptions, removeNamed } from './remove.ts'
 export { finishRename, type Renamed, renameNamed, unfinishedRename } from './rename.ts'

@@ -39,6 +39,29 @@ async function endedSessions(
 const unrecordedText = ({ identity, leader, server }: PeerSession): string =>
   `the exit of ${identity} (pid ${leader.pid}) cannot be recorded yet: its tmux server (pid ${server.pid}) does not answer`
 
+const loadRename = async () => {
+  const { finishRename } = await import('./rename.ts')
+  return finishRename
+}
+
+const loadFinish = async () => {
+  const [{ finishSessions, isUnrecorded }, { restoreExitHooks }] = await Promise.all([
+    import('../reap/index.ts'),
+    import('@iapeer/tmux'),
+  ])
+  return { finishSessions, isUnrecorded, restoreExitHooks }
+}
+
+const loadPlan = async () => {
+  const { policyOf, settleAndPlan, usableSettings } = await import('../supervise/index.ts')
+  return { policyOf, settleAndPlan, usableSettings }
+}
+
+/** Loads what {@link settleFleet} otherwise loads when there is work. */
+export async function preloadSettle(): Promise<void> {
+  await Promise.all([loadRename(), loadFinish(), loadPlan()])
+}
+
 /**
  * Settles every session that has ended: for commands that show or stop peers, so that what they print is true. Records an exit
  * that tmux has missed. Where no daemon runs, it also counts the end and plans a restart as the daemon would.
@@ -49,19 +72,16 @@ export async function settleFleet(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<string | undefined> {
   const attempts = new WriteAttempts()
-  if (isRenamePending(root)) await (await import('./rename.ts')).finishRename(root)
+  if (isRenamePending(root)) await (await loadRename())(root)
   if (!(await needsWork(root))) return undefined
-  const [{ finishSessions, isUnrecorded }, { restoreExitHooks }] = await Promise.all([
-    import('../reap/index.ts'),
-    import('@iapeer/tmux'),
-  ])
+  const { finishSessions, isUnrecorded, restoreExitHooks } = await loadFinish()
   await attempts.attempt(() => restoreExitHooks(rootRecordLocation(root)))
   await attempts.attempt(async () => {
     const [session] = await finishSessions(root)
     if (session !== undefined) attempts.note(unrecordedText(session))
   })
   if (await isSupervised(root)) return attempts.problem()
-  const { policyOf, settleAndPlan, usableSettings } = await import('../supervise/index.ts')
+  const { policyOf, settleAndPlan, usableSettings } = await loadPlan()
   for (const session of await endedSessions(root, isUnrecorded)) {
     const profile = await policyOf(root, session.identity, () => undefined)
     const input = { settings: usableSettings(env), now: new Date(), chance: Math.random(), profile }

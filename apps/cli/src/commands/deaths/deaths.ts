@@ -153,10 +153,9 @@ export default defineCommand({
     const all = await select(new Set())
     await checkNames(options, all)
     const found = options.tail === undefined ? all : all.slice(Math.max(0, all.length - options.tail))
-    await printDeaths(found, options)
-    if (!options.follow) return
     // It prints deaths for hours, during which this package can be replaced or removed.
-    await (await import('@iapeer/lifecycle/launch')).preloadLifecycle()
-    await follow({ all, found }, select, options)
+    if (options.follow) await (await import('../sessions/without-daemon.ts')).preloadFleet()
+    await printDeaths(found, options)
+    if (options.follow) await follow({ all, found }, select, options)
   },
 })

@@ -1,8 +1,7 @@
 import { callerEnvironment } from '@iapeer/core/exec'
 import { toRuntime } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { peerNamed, runPeer } from '@iapeer/lifecycle/fleet'
-import { preloadLifecycle } from '@iapeer/lifecycle/launch'
+import { peerNamed, preloadFleet, runPeer } from '@iapeer/lifecycle/fleet'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
 import { print } from '../../output.ts'
@@ -21,7 +20,7 @@ export default defineCommand({
     const { entry, runtime: named } = await peerNamed(iapeerRoot(), peer)
     const as = runtime === undefined ? named : toRuntime(runtime)
     // It runs for as long as its peer, during which this package can be replaced or removed.
-    await preloadLifecycle()
+    await preloadFleet()
     const stopping = new AbortController()
     process.removeAllListeners('SIGINT')
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.abort())

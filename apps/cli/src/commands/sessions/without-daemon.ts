@@ -5,6 +5,7 @@
 export {
   activeIdentities,
   peerNamed,
+  preloadFleet,
   refreshNamed,
   releaseStartsOf,
   renewNamed,
