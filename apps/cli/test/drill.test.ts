@@ -53,7 +53,7 @@ it('what a drill has started ends also if the drill is killed', async () => {
   const home = newHome()
   const drill = home.start('drill', '--count', '1000', '--kinds', 'stop,agent-sigkill', '--concurrency', '2')
   const place = await until('its directory', () => places().find((name) => !before.includes(name)))
-  const root = join(tmpdir(), place, 'root')
+  const root = join(tmpdir(), place, '1', 'root')
   const sessions = await until('its peers', async () => {
     const found = await listSessions(root)
     return found.length > 0 ? found : undefined
@@ -72,7 +72,8 @@ it('what a drill has started ends also if the drill is killed', async () => {
 }, 60_000)
 
 it.each([
-  [['--kinds', 'meteor'], 'no such kind: meteor'],
+  [['--kinds', 'meteor'], 'no such kind: "meteor"'],
+  [['--kinds', ''], 'no such kind: ""'],
   [['--count', '0'], 'invalid --count "0"'],
   [['--concurrency', '65'], 'invalid --concurrency "65"'],
   [['--seed', '1e3'], 'invalid --seed'],
@@ -84,7 +85,7 @@ it.each([
 
 describe('the exit code', () => {
   const RESULT: DrillResult = {
-    ...{ seed: 7, count: 1, done: 1, isInterrupted: false, isControlRed: true, ms: 1, directories: [] },
+    ...{ seed: 7, count: 1, done: 1, isInterrupted: false, isControlRed: true, ms: 1, directory: undefined },
     ...{ control: new Map([['control-x', []]]), kinds: [], skipped: [], findings: [] },
   }
   const finding = {
@@ -100,6 +101,7 @@ describe('the exit code', () => {
     ['all as it must be', {}, 0],
     ['something wrong', { findings: [finding] }, 1],
     ['a control that was not found to be wrong', { isControlRed: false, findings: [finding] }, 3],
+    ['no act that could be done', { done: 0 }, 3],
     ['an interruption', { isInterrupted: true }, 130],
     ['an interruption of the control', { isInterrupted: true, isControlRed: false }, 130],
   ])('of %s', (_what, change, code) => {
@@ -107,10 +109,7 @@ describe('the exit code', () => {
   })
 
   it('of a control that was not found to be wrong is explained, with the path of the files', () => {
-    const text = resultText(
-      { ...RESULT, isControlRed: false, directories: ['/tmp/x'] },
-      'iapeer drill --seed 7',
-    )
+    const text = resultText({ ...RESULT, isControlRed: false, directory: '/tmp/x' }, 'iapeer drill --seed 7')
     expect(text).toMatch(/^✕ control: .*NOT found \(control-x: nothing\), so nothing is proven/)
     expect(text).toContain('The files are kept: /tmp/x\n')
   })
@@ -137,7 +136,7 @@ it('what is wrong is printed with the command that repeats it', () => {
       isInterrupted: false,
       isControlRed: true,
       ms: 1,
-      directories: ['/tmp/x'],
+      directory: '/tmp/x',
     },
     ...{ control: new Map(), kinds: [], skipped: [] },
     findings: [{ ...finding, identity: 'command-p1', gen: '0123456789abcdef' }],

@@ -47,6 +47,8 @@ export interface Control {
   readonly found: ReadonlyMap<string, readonly ProblemKind[]>
   /** Whether it found what it must find. */
   readonly isRed: boolean
+  /** The runs of its peers. */
+  readonly generations: readonly string[]
   /** The acts that could not be judged. */
   readonly failed: readonly StepResult[]
 }
@@ -69,6 +71,7 @@ export async function runControl(site: Site): Promise<Control> {
       const wanted = WANTED.get(kind)
       return wanted !== undefined && problems.includes(wanted)
     }),
+    generations: results.flatMap(({ allowed }) => [...allowed.keys()]),
     failed: results.filter(({ problems }) => problems.some(({ kind }) => kind === 'failed')),
   }
 }

@@ -1,13 +1,18 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { reconcile } from '@iapeer/canary'
 import { IapeerError } from '@iapeer/core/errors'
 import { rootRecordLocation } from '@iapeer/core/paths'
+import { prepareForKill } from './after-kill.ts'
 import { runControl } from './control.ts'
+import { textOf } from './errors.ts'
 import { compareCount, type Problem, type ProblemKind } from './expected.ts'
 import { KINDS, type Kind } from './kinds/index.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { plan, type Step } from './plan.ts'
+import { privateDirectoryName, removePrivateDirectory } from './private-directory.ts'
 import { assertRoom } from './room.ts'
-import { closeSite, openSite, type Site } from './site.ts'
+import { closeSite, openSite, type Site, withoutSettings } from './site.ts'
 import { runStep, type StepResult } from './step.ts'
 
 /** How a drill runs. */
@@ -62,7 +67,7 @@ export interface DrillResult {
   readonly skipped: readonly { readonly name: string; readonly why: string }[]
   readonly findings: readonly Finding[]
   /** Where the files are, if they were kept. */
-  readonly directories: readonly string[]
+  readonly directory: string | undefined
   readonly ms: number
 }
 
@@ -84,6 +89,8 @@ class Collector {
     { done: number; wrong: number; recordMs: number[]; recoveryMs: number[] }
   >()
   readonly findings: Finding[] = []
+  /** Generations that may have any number of records: those of the control. */
+  readonly known = new Set<string>()
   /** By generation. */
   readonly allowed = new Map<string, { readonly result: Finding; readonly counts: readonly number[] }>()
   done = 0
@@ -109,13 +116,26 @@ class Collector {
     this.findings.push(...problems.map((problem) => ({ ...problem, ...about })))
   }
 
-  /** Compares the number of records of each generation with what is allowed, once nothing runs any more. */
-  recount(countOf: (gen: string) => number): void {
+  /**
+   * Compares the number of records of each generation with what is allowed, once nothing runs any more. A record of another generation is
+   * wrong, unless an act failed whose runs are not known.
+   * @param recorded the generations that have records
+   */
+  recount(countOf: (gen: string) => number, recorded: readonly string[]): void {
     const reported = new Set(this.findings.flatMap(({ gen }) => gen ?? []))
     for (const [gen, { counts, result }] of this.allowed) {
       const problem = compareCount(counts, countOf(gen))
       if (problem !== undefined && !reported.has(gen)) this.findings.push({ ...result, ...problem })
     }
+    if (this.findings.some(({ kind }) => kind === 'failed')) return
+    for (const gen of recorded.filter((one) => !this.allowed.has(one) && !this.known.has(one)))
+      this.findings.push({
+        ...{
+          kind: 'false-record',
+          what: `a death is recorded of ${gen || 'no generation'}, which the drill has not started`,
+        },
+        ...{ act: 'end', number: undefined, identity: undefined, gen },
+      })
   }
 
   results(kinds: readonly Kind[]): KindResult[] {
@@ -158,14 +178,15 @@ async function runSteps(
   await Promise.all(Array.from({ length: concurrency }, work))
 }
 
-/** Opens the roots that the kinds need. */
-async function openSites(kinds: readonly Kind[], options: DrillOptions): Promise<Sites> {
-  const { daemonProgram, cliProgram, concurrency, mail: hasMail = false } = options
-  const shared = { daemonProgram, cliProgram, concurrency, hasMail }
-  const main = await openSite(shared)
+/** Opens the roots that the kinds need, in directories of the drill's. */
+async function openSites(directory: string, kinds: readonly Kind[], options: DrillOptions): Promise<Sites> {
+  const { daemonProgram, concurrency, mail: hasMail = false } = options
+  const shared = { daemonProgram, concurrency, hasMail }
+  const main = await openSite({ ...shared, directory: join(directory, '1') })
   if (!kinds.some(({ isOnSmallDisk }) => isOnSmallDisk)) return { main, small: undefined }
   try {
-    return { main, small: await openSite({ ...shared, isOnSmallDisk: true }) }
+    const small = await openSite({ ...shared, directory: join(directory, '2'), isOnSmallDisk: true })
+    return { main, small }
   } catch (error) {
     await closeSite(main, false)
     throw error
@@ -178,24 +199,32 @@ async function recount(sites: readonly Site[], collector: Collector): Promise<vo
     for (let round = 0; round < 2; round++) await reconcile(rootRecordLocation(site.root))
     site.records.look()
   }
-  collector.recount((gen) => sites.reduce((sum, { records }) => sum + records.countOf(gen), 0))
+  const countOf = (gen: string): number => sites.reduce((sum, { records }) => sum + records.countOf(gen), 0)
+  collector.recount(
+    countOf,
+    sites.flatMap(({ records }) => records.generations),
+  )
 }
 
-/**
- * Runs a drill: in a private root it causes accidents and deliberate stops, and checks that each accident is recorded once, with the
- * right cause and verdict, that no deliberate act is recorded, and that each peer is afterwards in the state that its profile says.
- * A control runs first: a recorder that is disabled must be found.
- * @throws IapeerError `usage` for an unknown kind, `drill-failed`
- */
-export async function runDrill(options: DrillOptions): Promise<DrillResult> {
-  const begun = performance.now()
-  const { seed, count, concurrency, keep = false, signal } = options
-  const chosen = chosenKinds(options.kinds)
-  await assertRoom(concurrency)
-  const refused = await Promise.all(chosen.map(async (kind) => ({ kind, why: await kind.refusal?.() })))
+/** Closes the roots; an error of one does not keep the others open. */
+async function closeSites(sites: readonly Site[], keep: boolean, collector: Collector): Promise<void> {
+  for (const site of sites) {
+    const left = await closeSite(site, keep).catch((error: unknown) => [textOf(error)])
+    const about = { act: 'end', number: undefined, identity: undefined, gen: undefined }
+    collector.findings.push(...left.map((what) => ({ kind: 'leftover' as const, what, ...about })))
+  }
+}
+
+type Unplaced = Omit<DrillResult, 'directory' | 'ms'>
+
+/** Runs a drill in a directory, in which its files are left. */
+async function drillIn(directory: string, chosen: readonly Kind[], options: DrillOptions): Promise<Unplaced> {
+  const { seed, count, keep = false, signal } = options
+  const refused: { readonly kind: Kind; readonly why: string | undefined }[] = []
+  for (const kind of chosen) refused.push({ kind, why: await kind.refusal?.(directory) })
   const kinds = refused.flatMap(({ kind, why }) => (why === undefined ? [kind] : []))
   const skipped = refused.flatMap(({ kind, why }) => (why === undefined ? [] : [{ name: kind.name, why }]))
-  const sites = await openSites(kinds, options)
+  const sites = await openSites(directory, kinds, options)
   const all = [sites.main, ...(sites.small === undefined ? [] : [sites.small])]
   const collector = new Collector()
   let control: ReadonlyMap<string, readonly ProblemKind[]> = new Map()
@@ -206,20 +235,41 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
     const controlled = await runControl(sites.main)
     ;({ found: control, isRed: isControlRed } = controlled)
     for (const result of controlled.failed) collector.note(result)
+    for (const gen of controlled.generations) collector.known.add(gen)
     if (isControlRed) await runSteps(sites, kinds, options, collector)
     await recount(all, collector)
     isKept = keep || collector.findings.length > 0 || !isControlRed
   } finally {
-    for (const site of all)
-      for (const what of await closeSite(site, isKept))
-        collector.findings.push({
-          ...{ kind: 'leftover', what, act: 'end', number: undefined, identity: undefined, gen: undefined },
-        })
+    await closeSites(all, isKept, collector)
   }
   return {
     ...{ seed, count, done: collector.done, isInterrupted: signal?.aborted === true, control, isControlRed },
     ...{ kinds: collector.results(kinds), skipped, findings: collector.findings },
-    directories: isKept ? all.map(({ directory }) => directory) : [],
-    ms: performance.now() - begun,
+  }
+}
+
+/**
+ * Runs a drill: in a private root it causes accidents and deliberate stops, and checks that each accident is recorded once, with the
+ * right cause and verdict, that no deliberate act is recorded, and that each peer is afterwards in the state that its profile says.
+ * A control runs first: a recorder that is disabled must be found.
+ * @throws IapeerError `usage` for an unknown kind, `drill-failed`, `drill-too-large`
+ */
+export async function runDrill(options: DrillOptions): Promise<DrillResult> {
+  const begun = performance.now()
+  const { concurrency, cliProgram: cli, keep = false } = options
+  const chosen = chosenKinds(options.kinds)
+  await assertRoom(concurrency)
+  const directory = privateDirectoryName('iapeer-drill-')
+  const afterKill =
+    cli === undefined ? undefined : await prepareForKill({ cli, directory, env: withoutSettings() })
+  let isKept = keep
+  try {
+    await mkdir(directory, { mode: 0o700 })
+    const result = await drillIn(directory, chosen, options)
+    isKept ||= result.findings.length > 0 || !result.isControlRed
+    return { ...result, directory: isKept ? directory : undefined, ms: performance.now() - begun }
+  } finally {
+    if (!isKept) await removePrivateDirectory(directory)
+    afterKill?.dismiss()
   }
 }

@@ -8,6 +8,8 @@ export interface Expected {
   /** The possible causes of a dead server; empty where any may be recorded. */
   readonly causes?: readonly string[] | undefined
   readonly verdicts?: readonly VerdictWord[] | undefined
+  /** The signal that ended the process; not compared where the record has none. */
+  readonly signal?: NodeJS.Signals | undefined
   /** Whether the peer runs afterwards. `policy`: if its profile says that it is restarted. `wakes`: only if a message comes for it. */
   readonly runs: 'yes' | 'no' | 'policy' | 'wakes'
 }
@@ -40,12 +42,16 @@ export type ProblemKind =
   | 'wrong-verdict'
   | 'no-snapshot'
   | 'not-settled'
+  | 'wrong-identity'
+  | 'wrong-time'
+  | 'wrong-signal'
   | 'wrong-state'
   | 'not-caused'
   | 'message-lost'
   | 'message-twice'
   | 'message-open'
   | 'message-order'
+  | 'message-returned'
   | 'false-receipt'
   | 'failed'
   | 'leftover'
@@ -113,4 +119,36 @@ export function compareCount(allowed: readonly number[], count: number): Problem
   if (allowed.includes(count)) return undefined
   const kind = count === 0 ? 'missed' : allowed.includes(1) ? 'twice' : 'false-record'
   return { kind, what: `${count} deaths are recorded in the end` }
+}
+
+/** What is known of the death that a record is of. */
+export interface DeathFacts {
+  /** The identity of the peer, and its former one. */
+  readonly identities: readonly string[]
+  /** When the fault was caused, and when the record was seen, in milliseconds since the epoch. */
+  readonly atMs: number
+  readonly seenMs: number
+}
+
+/** tmux says in whole seconds when a program ended, and a clock can be set a little meanwhile. In milliseconds. */
+const TIME_TOLERANCE_MS = 1_500
+
+/** Compares who, when and by what a record says with what was done. Pure. */
+export function compareRecord(record: ExitRecord, expected: Expected, facts: DeathFacts): Problem[] {
+  const problems: Problem[] = []
+  const { identities, atMs, seenMs } = facts
+  if (!identities.includes(record.identity))
+    problems.push({
+      kind: 'wrong-identity',
+      what: `${record.identity}, expected ${identities.join(' or ')}`,
+    })
+  const deadMs = Date.parse(record.ts)
+  const isIn = deadMs >= atMs - TIME_TOLERANCE_MS && deadMs <= seenMs + TIME_TOLERANCE_MS
+  // With `seenAlive`, the record says itself that the time is not known.
+  if (record.seenAlive === undefined && !isIn)
+    problems.push({ kind: 'wrong-time', what: `${record.ts}, expected ${new Date(atMs).toISOString()}` })
+  const { signal } = expected
+  if (signal !== undefined && record.signal !== undefined && record.signal !== signal)
+    problems.push({ kind: 'wrong-signal', what: `${record.signal}, expected ${signal}` })
+  return problems
 }

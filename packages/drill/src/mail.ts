@@ -123,6 +123,12 @@ export class PeerMail {
     return receipts
   }
 
+  /** Returns the messages that were returned although nothing kept the peer from having them. */
+  async returnedProblems(): Promise<Problem[]> {
+    const returned = (await this.#receipts()).filter(({ state }) => state === 'returned')
+    return returned.map(({ id }) => ({ kind: 'message-returned', what: `${id} was returned` }))
+  }
+
   /** Returns what is wrong with the messages. Called once nothing can change any more. */
   async problems(): Promise<Problem[]> {
     const receipts = await this.settle()

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { lstat, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,12 +7,16 @@ import { errnoOf } from '@iapeer/core/errors'
 
 /** A longer path leaves no room for the names of sockets, whose paths have at most about 100 bytes. */
 const PARENT_MAX = 40
+const parent = (): string => (tmpdir().length <= PARENT_MAX ? tmpdir() : '/tmp')
 /** How long programs that are about to exit may go on writing into a directory. */
 const REMOVE_MS = 10_000
 
+/** Returns the path of a directory that is not there yet, where `makePrivateDirectory` makes one. */
+export const privateDirectoryName = (prefix: string): string =>
+  join(parent(), `${prefix}${randomBytes(6).toString('base64url').replaceAll(/[-_]/g, 'x')}`)
+
 /** Makes a directory that only this user can read: in the system's temporary directory, or in /tmp if that has a long path. */
-export const makePrivateDirectory = (prefix: string): Promise<string> =>
-  mkdtemp(join(tmpdir().length <= PARENT_MAX ? tmpdir() : '/tmp', prefix))
+export const makePrivateDirectory = (prefix: string): Promise<string> => mkdtemp(join(parent(), prefix))
 
 /**
  * Removes a directory. A program that is about to exit can create a file while it is emptied, so it is emptied again until it is gone.

@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { waitUntil } from '@iapeer/core/async'
-import { observeProcess, type ProcessId } from '@iapeer/core/process'
+import { errnoOf } from '@iapeer/core/errors'
+import { hasProcfs, identifyProcess, observeProcess, type ProcessId } from '@iapeer/core/process'
 
 /** The processes that a drill has started: only these get signals from it. */
 export class OwnProcesses {
@@ -50,4 +52,22 @@ export class OwnProcesses {
 export async function isGoneWithin(id: ProcessId, limitMs: number): Promise<boolean> {
   const gone = async () => ((await observeProcess(id)) === 'gone' ? true : undefined)
   return (await waitUntil(gone, { limitMs })) === true
+}
+
+/** Returns the processes whose environment has this home. Linux; elsewhere none. */
+export async function processesWithHome(home: string): Promise<ProcessId[]> {
+  if (!hasProcfs()) return []
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && hasHome(name, home))
+  const found = await Promise.all(pids.map((pid) => identifyProcess(Number(pid))))
+  return found.flatMap((id) => id ?? [])
+}
+
+function hasHome(pid: string, home: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`HOME=${home}`)
+  } catch (error) {
+    // It has exited, or belongs to another user.
+    if (errnoOf(error) === undefined) throw error
+    return false
+  }
 }

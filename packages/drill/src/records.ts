@@ -58,6 +58,11 @@ export class RecordFollower {
     return this.#counts.get(gen) ?? 0
   }
 
+  /** The generations that have records; empty text for records without one. */
+  get generations(): readonly string[] {
+    return [...this.#counts.keys()]
+  }
+
   /** The number of all records. */
   get count(): number {
     return [...this.#counts.values()].reduce((sum, count) => sum + count, 0)
@@ -120,7 +125,8 @@ export class RecordFollower {
     const records = lines.flatMap((line) => parseExitsLog(`${line}\n`).records)
     for (const record of records) {
       this.#recent.push({ record, seenMs })
-      if (record.gen !== undefined) this.#counts.set(record.gen, this.countOf(record.gen) + 1)
+      const gen = record.gen ?? ''
+      this.#counts.set(gen, this.countOf(gen) + 1)
     }
     this.#recent = this.#recent.filter((one) => seenMs - one.seenMs < KEEP_MS)
     if (records.length > 0) for (const listener of [...this.#listeners]) listener()

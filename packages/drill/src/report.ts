@@ -43,6 +43,18 @@ const xml = (text: string): string =>
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '?')
     .replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character)
 
+/** Returns a report of a drill that has no result, in the format of JUnit: one test case with an error. Pure. */
+export const junitError = (message: string): string =>
+  [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<testsuites>',
+    '  <testsuite name="iapeer drill" tests="1" failures="0" errors="1">',
+    `    <testcase classname="iapeer.drill" name="the drill"><error message="${xml(message)}"/></testcase>`,
+    '  </testsuite>',
+    '</testsuites>',
+    '',
+  ].join('\n')
+
 /** Findings of one kind in the report; more are counted. */
 const MOST_FINDINGS = 20
 
@@ -60,7 +72,8 @@ function failure(findings: readonly Finding[]): string {
 }
 
 /** Returns the result as a report in the format of JUnit, which build services read: one test case for each kind. Pure. */
-export function junit({ kinds, findings, skipped, control, isControlRed, ms, seed }: DrillResult): string {
+export function junit(result: DrillResult): string {
+  const { kinds, findings, skipped, control, isControlRed, ms, seed, done, isInterrupted } = result
   const known = new Set(kinds.map(({ name }) => name))
   const others = findings.filter(({ act }) => !known.has(act))
   const testcase = (name: string, body: string): string =>
@@ -75,6 +88,9 @@ export function junit({ kinds, findings, skipped, control, isControlRed, ms, see
         ? ''
         : `<failure type="control" message="the control was not found to be wrong">${xml(controlText)}</failure>`,
     ),
+    ...(done === 0 && !isInterrupted
+      ? [testcase('acts', '<failure type="nothing-proven" message="no act was done"/>')]
+      : []),
     ...kinds.map(({ name, title }) =>
       testcase(`${name}: ${title}`, failure(findings.filter(({ act }) => act === name))),
     ),

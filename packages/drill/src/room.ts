@@ -24,11 +24,29 @@ function freeProcesses(): number | undefined {
   return most === undefined ? undefined : Math.max(0, most - running)
 }
 
+/** What Node.js and 64 peers at a time need, with the files of the drill. */
+const DESCRIPTORS = 256
+
+/** Returns how many descriptors this process may have; undefined where that is not known. Linux. */
+function mostDescriptors(): number | undefined {
+  if (process.platform !== 'linux') return undefined
+  const [, limit = ''] = /^Max open files +(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
+  return numberIn(limit)
+}
+
 /**
  * Refuses a drill that would need more than half of the free memory or processes.
  * @throws IapeerError `drill-too-large`, with the concurrency that is possible
  */
 export async function assertRoom(concurrency: number): Promise<void> {
+  if ((mostDescriptors() ?? DESCRIPTORS) < DESCRIPTORS)
+    throw new IapeerError(
+      `a drill needs ${DESCRIPTORS} descriptors, and this process may have ${mostDescriptors()}`,
+      {
+        code: 'drill-too-large',
+        hint: `Raise the limit first: ulimit -n ${DESCRIPTORS}`,
+      },
+    )
   const memory = await readHostMemory()
   const processes = freeProcesses()
   const byMemory =

@@ -1,24 +1,29 @@
 import { cp, lstat, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { waitUntil } from '@iapeer/core/async'
+import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
+import type { ProcessId } from '@iapeer/core/process'
 import { scaffoldRoot } from '@iapeer/core/storage'
 import { listSessions } from '@iapeer/lifecycle'
-import { type AfterKill, prepareForKill } from './after-kill.ts'
 import { DrillDaemon } from './daemon.ts'
-import { drillFailed } from './errors.ts'
+import { drillFailed, textOf } from './errors.ts'
 import { type SmallDisk, smallDisk } from './host/small-disk.ts'
 import { makeNoteDirectory } from './mail.ts'
 import { oneAtATime } from './one-at-a-time.ts'
-import { makePrivateDirectory, removePrivateDirectory } from './private-directory.ts'
-import { OwnProcesses } from './processes.ts'
+import { removePrivateDirectory } from './private-directory.ts'
+import { OwnProcesses, processesWithHome } from './processes.ts'
 import { RecordFollower } from './records.ts'
+
+/** How long a recorder may take to finish. */
+const EXIT_MS = 10_000
 
 /** How the root of a drill is made. */
 export interface SiteOptions {
   /** The program of the daemon: a script of Node.js. */
   readonly daemonProgram: string
-  /** The program of the command `iapeer`, which ends what a drill has started that is killed. @default nothing ends it */
-  readonly cliProgram?: string | undefined
+  /** The directory of the site, which is made. */
+  readonly directory: string
   readonly concurrency: number
   /** Whether messages are sent to the peers. */
   readonly hasMail: boolean
@@ -40,16 +45,20 @@ export interface Site {
   readonly records: RecordFollower
   /** Changes the registry. Its lock has a time limit, which many peers at a time would reach. */
   readonly changeRegistry: ReturnType<typeof oneAtATime>
-  readonly afterKill: AfterKill | undefined
+}
+
+/** Returns the environment of this process without the settings of iapeer and the tmux that it runs in. */
+export function withoutSettings(): NodeJS.ProcessEnv {
+  const others = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith('IAPEER_') && name !== 'TMUX' && name !== 'TMUX_PANE',
+  )
+  return Object.fromEntries(others)
 }
 
 /** The settings of a person do not reach the drill: the daemon looks often, gives no peer up, and starts as many peers as the drill has. */
 function environment(directory: string, root: string, concurrency: number): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(
-    ([name]) => !name.startsWith('IAPEER_') && name !== 'TMUX' && name !== 'TMUX_PANE',
-  )
   return {
-    ...Object.fromEntries(own),
+    ...withoutSettings(),
     HOME: directory,
     IAPEER_ROOT: root,
     IAPEER_TICK_SECS: '2',
@@ -71,13 +80,11 @@ async function mountDisk(directory: string): Promise<SmallDisk> {
 
 /** Makes the private root. @throws IapeerError `drill-failed` */
 export async function openSite(options: SiteOptions): Promise<Site> {
-  const { daemonProgram, cliProgram: cli, concurrency, hasMail, isOnSmallDisk = false } = options
-  const directory = await makePrivateDirectory('iapeer-drill-')
+  const { daemonProgram, directory, concurrency, hasMail, isOnSmallDisk = false } = options
+  await mkdir(directory, { mode: 0o700 })
   const disk = isOnSmallDisk ? await mountDisk(directory) : undefined
   const root = join(disk?.path ?? directory, 'root')
   const env = environment(directory, root, concurrency)
-  const afterKill =
-    cli === undefined ? undefined : await prepareForKill({ cli, directory, env, disk: disk?.path })
   await scaffoldRoot(rootLayout(root))
   await mkdir(rootLayout(root).records.deathsDir, { recursive: true, mode: 0o700 })
   await makeNoteDirectory(directory)
@@ -85,29 +92,42 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const daemon = new DrillDaemon({ program: daemonProgram, root, env, processes })
   const records = new RecordFollower(rootLayout(root).records)
   const changeRegistry = oneAtATime()
-  return { directory, root, disk, hasMail, env, processes, daemon, records, changeRegistry, afterKill }
+  return { directory, root, disk, hasMail, env, processes, daemon, records, changeRegistry }
 }
 
-/** Unmounts the disk of a root, after its files were copied to `kept` if they are to be kept. @returns whether it is unmounted */
-async function leaveDisk({ disk, directory, root }: Site, keep: boolean): Promise<boolean> {
-  if (disk === undefined) return true
-  const copy = join(directory, 'kept')
+/** Copies the files of a small disk to `kept`. @returns why it could not, in words */
+async function keepFiles({ directory, root }: Site): Promise<string[]> {
   const filter = async (path: string): Promise<boolean> => !(await lstat(path)).isSocket()
-  if (keep) await cp(root, copy, { recursive: true, filter })
-  return disk.remove()
+  try {
+    await cp(root, join(directory, 'kept'), { recursive: true, filter })
+    return []
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return [`the files of ${root} are only in ${directory}/disk.img: ${textOf(error)}`]
+  }
+}
+
+/** Ends the processes of a site that still run, also those that it does not know: all have its directory as their home. */
+async function endProcesses(site: Site): Promise<string[]> {
+  // A peer that could not be removed, or that the daemon has started since.
+  for (const { server, leader } of await listSessions(site.root)) site.processes.add(server, leader)
+  const known = await site.processes.end()
+  const others = async (): Promise<ProcessId[]> => processesWithHome(site.directory)
+  const areGone = async (): Promise<true | undefined> => (await others()).length === 0 || undefined
+  if ((await waitUntil(areGone, { limitMs: EXIT_MS, everyMs: 100 })) === undefined)
+    site.processes.add(...(await others()))
+  return [...known, ...(await site.processes.end())].map(({ pid }) => `process ${pid} was still running`)
 }
 
 /** Ends everything that the drill has started. @returns what is left, in words: nothing if all is well */
 export async function closeSite(site: Site, keep: boolean): Promise<string[]> {
   await site.daemon.stop()
   site.records.close()
-  const left: string[] = []
-  // A peer that could not be removed, or that the daemon has started since.
-  for (const { server, leader } of await listSessions(site.root)) site.processes.add(server, leader)
-  for (const { pid } of await site.processes.end()) left.push(`process ${pid} was still running`)
-  if (!(await leaveDisk(site, keep))) left.push(`${site.disk?.path} could not be unmounted`)
+  const left = await endProcesses(site)
+  if (keep && site.disk !== undefined) left.push(...(await keepFiles(site)))
+  if (site.disk !== undefined && !(await site.disk.remove()))
+    left.push(`${site.disk.path} could not be unmounted`)
   else if (!keep && !(await removePrivateDirectory(site.directory)))
     left.push(`${site.directory} could not be removed`)
-  site.afterKill?.dismiss()
   return left
 }

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitUntil } from '@iapeer/core/async'
+import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import type { ExitRecord, VerdictWord } from '@iapeer/forensics'
 import { judgeAmong, releaseStartsOf } from '@iapeer/lifecycle'
 import { textOf } from './errors.ts'
-import { compare, type Expected, type Found, type Problem } from './expected.ts'
+import { compare, compareRecord, type Expected, type Found, type Problem } from './expected.ts'
 import type { Act } from './kinds/index.ts'
 import { PeerMail } from './mail.ts'
 import {
@@ -26,6 +27,9 @@ const RECORD_MS = 20_000
 const SILENCE_MS = 500
 const RECOVERY_MS = 60_000
 const SNAPSHOT_MS = 10_000
+/** One of so many peers that nothing may start again is watched for longer than the daemon needs to start one. */
+const WATCHED_LONG = 4
+const RESTART_MS = 4_000
 /** How long a verdict may be provisional. */
 const VERDICT_MS = 40_000
 
@@ -83,12 +87,20 @@ async function nextGeneration(site: Site, name: string, before: string): Promise
 
 interface Observed {
   readonly found: Found
+  /** What is wrong with the record itself. */
+  readonly problems: readonly Problem[]
   readonly recordMs: number | undefined
   readonly recoveryMs: number | undefined
   readonly last: Generation | undefined
 }
 
-async function observe(peer: DrillPeer, act: Act, recordLimitMs: number): Promise<Observed> {
+/** A peer, and whether it is watched for longer than the daemon needs to start it. */
+type WatchedPeer = DrillPeer & { readonly isWatchedLong: boolean }
+
+const identitiesOf = ({ identity }: DrillPeer, { renamedTo }: Act): readonly string[] =>
+  renamedTo === undefined ? [identity] : [identity, identityOf(renamedTo)]
+
+async function observe(peer: WatchedPeer, act: Act, recordLimitMs: number): Promise<Observed> {
   const { site, generation, isRestarted } = peer
   const { expected, atMs, isConfirmed } = act
   const mustDie = !expected.records.includes(0)
@@ -97,6 +109,7 @@ async function observe(peer: DrillPeer, act: Act, recordLimitMs: number): Promis
   const comesBack = expected.runs === 'policy' && isRestarted
   const next = comesBack ? await nextGeneration(site, name, generation.gen) : undefined
   const recoveredMs = Date.now()
+  if (!comesBack && expected.runs !== 'yes' && peer.isWatchedLong) await sleep(RESTART_MS)
   const last = next ?? (await runningGeneration(site, identityOf(name)))
   const record = seen?.record
   const isWhole = record && (await hasSnapshot(record))
@@ -108,10 +121,25 @@ async function observe(peer: DrillPeer, act: Act, recordLimitMs: number): Promis
       isConfirmed,
       runs: last !== undefined,
     },
+    problems:
+      seen === undefined
+        ? []
+        : compareRecord(seen.record, expected, {
+            identities: identitiesOf(peer, act),
+            atMs,
+            seenMs: seen.seenMs,
+          }),
     recordMs: seen === undefined ? undefined : Math.max(0, seen.seenMs - atMs),
     recoveryMs: next === undefined ? undefined : recoveredMs - atMs,
     last,
   }
+}
+
+/** Returns the processes of runs that have exited. */
+async function goneOf(runs: readonly Generation[]): Promise<ProcessId[]> {
+  const all = runs.flatMap(({ server, leader, recorder }) => [server, leader, recorder])
+  const states = await Promise.all(all.map((id) => observeProcess(id)))
+  return all.filter((_id, at) => states[at] === 'gone')
 }
 
 const failure = (step: Step, name: string, problems: readonly Problem[]): StepResult => ({
@@ -129,11 +157,12 @@ async function afterMail(
   site: Site,
   name: string,
   mail: PeerMail | undefined,
-  last: Generation,
+  { last, runs }: { readonly last: Generation; readonly runs: Expected['runs'] },
 ): Promise<Generation> {
   if (mail === undefined) return last
-  if ((await runningGeneration(site, identityOf(name))) !== undefined) await mail.settle()
-  else await mail.sent
+  // A peer that a person has stopped gets none: they are returned when it is removed.
+  if (runs === 'no') await mail.sent
+  else await mail.settle()
   return (await runningGeneration(site, identityOf(name))) ?? last
 }
 
@@ -146,7 +175,8 @@ export async function runStep(site: Site, step: Step, recordLimitMs = RECORD_MS)
   let present = name
   let last: Generation | undefined
   try {
-    const peer = await startDrillPeer(site, name, step.isRestarted)
+    const started = await startDrillPeer(site, name, step.isRestarted)
+    const peer = { ...started, isWatchedLong: step.seed % WATCHED_LONG === 0 }
     last = peer.generation
     const mail = site.hasMail ? new PeerMail(site, name, randomFrom(step.seed + 1)) : undefined
     await sleep(step.delayMs)
@@ -157,8 +187,11 @@ export async function runStep(site: Site, step: Step, recordLimitMs = RECORD_MS)
     const { gen, identity } = peer.generation
     const { isRestarted } = step
     const problems = compare(expected, observed.found, { isRestarted, hasMail: site.hasMail })
+    if (observed.found.isConfirmed) problems.push(...observed.problems)
     const seen = [observed.last ?? peer.generation]
-    seen.push(await afterMail(site, present, mail, seen[0] ?? peer.generation))
+    const { runs } = expected
+    seen.push(await afterMail(site, present, mail, { last: seen[0] ?? peer.generation, runs }))
+    if (runs !== 'no') problems.push(...((await mail?.returnedProblems()) ?? []))
     last = seen.at(-1)
     const allowed = new Map<string, readonly number[]>(seen.map((one) => [one.gen, [0]]))
     allowed.set(gen, expected.records)
@@ -167,6 +200,7 @@ export async function runStep(site: Site, step: Step, recordLimitMs = RECORD_MS)
     problems.push(...((await mail?.problems()) ?? []))
     // A drill of many thousand acts would fill the disk with them.
     if (problems.length === 0) await removePrivateDirectory(peer.entry.home)
+    site.processes.forget(await goneOf([peer.generation, ...seen]))
     const { recordMs, recoveryMs } = observed
     return { step, identity, gen, problems, recordMs, recoveryMs, allowed }
   } catch (error) {

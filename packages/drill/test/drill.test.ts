@@ -19,7 +19,7 @@ it('a drill with every kind of act and messages finds nothing wrong, and leaves 
     done: COUNT,
     isControlRed: true,
     isInterrupted: false,
-    directories: [],
+    directory: undefined,
   })
   expect([...result.control.values()]).toEqual([['missed'], ['false-record']])
   const skipped = result.skipped.map(({ name }) => name)

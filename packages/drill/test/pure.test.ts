@@ -2,7 +2,7 @@ import type { ExitRecord } from '@iapeer/forensics'
 import { SaxesParser } from 'saxes'
 import { describe, expect, it } from 'vitest'
 import type { DrillResult } from '../src/drill.ts'
-import { compare, compareCount, type Expected, type Found } from '../src/expected.ts'
+import { compare, compareCount, compareRecord, type Expected, type Found } from '../src/expected.ts'
 import { KINDS } from '../src/kinds/index.ts'
 import { compareMessages, type SentMessage } from '../src/mail.ts'
 import { plan } from '../src/plan.ts'
@@ -72,6 +72,33 @@ it.each([
   ['a race that is recorded twice', [0, 1], 2, 'twice'],
 ] as const)('%s is judged by its number of records in the end', (_what, allowed, count, kind) => {
   expect(compareCount(allowed, count)?.kind).toBe(kind)
+})
+
+describe('a record', () => {
+  const atMs = Date.parse('2026-06-10T15:42:07.100Z')
+  const facts = { identities: ['command-a'], atMs, seenMs: atMs + 20 }
+  it.each([
+    ['that says what was done', RECORD, {}, []],
+    ['of the former name of a renamed peer', RECORD, { identities: ['command-b', 'command-a'] }, []],
+    ['of another peer', RECORD, { identities: ['command-b'] }, ['wrong-identity']],
+    ['of another year', { ...RECORD, ts: '2021-06-10T15:42:07.113Z' }, {}, ['wrong-time']],
+    ['of a later time than it was seen', RECORD, { atMs: 0, seenMs: atMs - 5_000 }, ['wrong-time']],
+    [
+      'whose time is said to be unknown',
+      { ...RECORD, ts: '2026-06-10T16:42:07.113Z', seenAlive: RECORD.ts },
+      {},
+      [],
+    ],
+    ['in whole seconds', { ...RECORD, ts: '2026-06-10T15:42:06Z' }, {}, []],
+    ['of another signal', { ...RECORD, signal: 'SIGSEGV' }, {}, ['wrong-signal']],
+    ['of the signal', { ...RECORD, signal: 'SIGKILL' }, {}, []],
+  ] satisfies [string, ExitRecord, Partial<typeof facts>, string[]][])(
+    '%s',
+    (_what, record, change, kinds) => {
+      const found = compareRecord(record, { ...ACCIDENT, signal: 'SIGKILL' }, { ...facts, ...change })
+      expect(found.map(({ kind }) => kind)).toEqual(kinds)
+    },
+  )
 })
 
 describe('where messages are sent to the peer', () => {
@@ -198,7 +225,7 @@ describe('the report in the format of JUnit', () => {
         { kind: 'leftover', what: 'x', act: 'end', number: undefined, identity: undefined, gen: undefined },
       ],
     ] as DrillResult['findings'],
-    directories: ['/tmp/x'],
+    directory: '/tmp/x',
   }
 
   /** Reads the elements of a document. @throws Error if it is not well formed */

@@ -1,9 +1,9 @@
-import { type FileHandle, open, rm, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { waitUntil } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
 import { runProgram } from '@iapeer/core/exec'
-import { makePrivateDirectory, removePrivateDirectory } from '../private-directory.ts'
+import { removePrivateDirectory } from '../private-directory.ts'
 
 const BYTES = 64 * 2 ** 20
 const MOUNT_MS = 20_000
@@ -19,8 +19,9 @@ export interface SmallDisk {
   readonly remove: () => Promise<boolean>
 }
 
+/** Runs a program that Ctrl-C at the terminal does not reach. @returns why it failed */
 async function run(...argv: readonly [string, ...string[]]): Promise<string | undefined> {
-  const { exitCode, missing, stderr } = await runProgram(argv, { timeoutMs: MOUNT_MS })
+  const { exitCode, missing, stderr } = await runProgram(argv, { timeoutMs: MOUNT_MS, ownGroup: true })
   if (missing) return `${argv[0]} is not installed`
   return exitCode === 0 ? undefined : `${argv[0]} failed: ${stderr.trim().split('\n')[0] ?? ''}`
 }
@@ -75,9 +76,10 @@ export async function smallDisk(directory: string): Promise<SmallDisk | string> 
   return { path, fill: () => fill(path), remove: () => unmount(path) }
 }
 
-/** Says why a small disk cannot be made; undefined if it can. */
-export async function smallDiskRefusal(): Promise<string | undefined> {
-  const directory = await makePrivateDirectory('iapeer-drill-')
+/** Says why a small disk cannot be made; undefined if it can. @param within a directory, in which one is made and removed */
+export async function smallDiskRefusal(within: string): Promise<string | undefined> {
+  const directory = join(within, 'probe')
+  await mkdir(directory, { mode: 0o700 })
   try {
     const disk = await smallDisk(directory)
     if (typeof disk === 'string') return disk

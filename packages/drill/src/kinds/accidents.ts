@@ -43,13 +43,17 @@ const signalServer = (name: NodeJS.Signals, title: string, expected: Expected): 
   name: `server-${name.toLowerCase()}`,
   title,
   act: ({ site, generation }) =>
-    confirmed(expected, generation.server, () => site.processes.signal(generation.server, name)),
+    confirmed({ signal: name, ...expected }, generation.server, () =>
+      site.processes.signal(generation.server, name),
+    ),
 })
 const signalAgent = (name: NodeJS.Signals, title: string, expected: Expected): Kind => ({
   name: `agent-${name.toLowerCase()}`,
   title,
   act: ({ site, generation }) =>
-    confirmed(expected, generation.leader, () => site.processes.signal(generation.leader, name)),
+    confirmed({ signal: name, ...expected }, generation.leader, () =>
+      site.processes.signal(generation.leader, name),
+    ),
 })
 const byTmux = (name: string, expected: Expected, args: (peer: DrillPeer) => readonly string[]): Kind => ({
   name,

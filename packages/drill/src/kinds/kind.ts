@@ -19,8 +19,8 @@ export interface Kind {
   readonly name: string
   /** What is done, in words. */
   readonly title: string
-  /** Why it cannot be done on this host; undefined if it can. */
-  readonly refusal?: () => Promise<string | undefined>
+  /** Why it cannot be done on this host; undefined if it can. It gets the directory of the drill. */
+  readonly refusal?: (directory: string) => Promise<string | undefined>
   /** Whether its peers have their root on a small disk, one at a time. @default false */
   readonly isOnSmallDisk?: boolean
   readonly act: (peer: DrillPeer, random: Random) => Promise<Act>

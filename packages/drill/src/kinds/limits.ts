@@ -72,7 +72,9 @@ const killServer = ({ site, generation }: DrillPeer): Promise<Act> =>
 /** Changes how many descriptors a process may have open. @returns the limit before */
 async function limitDescriptors(pid: number, soft: string): Promise<string> {
   const prlimit = async (...args: readonly string[]): Promise<string> => {
-    const { exitCode, stdout, stderr } = await runProgram(['prlimit', '--pid', String(pid), ...args])
+    const { exitCode, stdout, stderr } = await runProgram(['prlimit', '--pid', String(pid), ...args], {
+      ownGroup: true,
+    })
     if (exitCode !== 0) throw new Error(`prlimit failed: ${stderr.trim()}`)
     return stdout.trim()
   }

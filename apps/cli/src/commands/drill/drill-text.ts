@@ -71,9 +71,14 @@ function findingsText({ findings }: DrillResult, again: string): string[] {
   return ['', ...lines, ...more, `Repeat it: ${again}`]
 }
 
+function outcomeOf({ findings, done, isInterrupted }: DrillResult): string {
+  if (findings.length > 0) return `${findings.length} wrong`
+  return done === 0 && !isInterrupted ? 'nothing is proven' : 'nothing is wrong'
+}
+
 /** Returns what a drill has found, for a person. @param again the command that repeats its acts */
 export function resultText(result: DrillResult, again: string): string {
-  const { kinds, skipped, control, isControlRed, isInterrupted, done, findings, directories, ms } = result
+  const { kinds, skipped, control, isControlRed, isInterrupted, done, directory, ms } = result
   const controlText = [...control]
     .map(([name, found]) => `${name}: ${found.join(', ') || 'nothing'}`)
     .join('; ')
@@ -86,18 +91,19 @@ export function resultText(result: DrillResult, again: string): string {
     table([HEAD, ...kinds.map(kindRow)]),
     ...(skipped.length === 0 ? [] : ['', ...skipped.map(({ name, why }) => `${name} was skipped: ${why}`)]),
     ...findingsText(result, again),
-    ...(directories.length === 0 ? [] : ['', `The files are kept: ${directories.join(', ')}`]),
+    ...(directory === undefined ? [] : ['', `The files are kept: ${directory}`]),
     '',
-    `${end}: ${done} acts in ${durationText(ms)}, ${findings.length === 0 ? 'nothing is wrong' : `${findings.length} wrong`}`,
+    `${end}: ${done} acts in ${durationText(ms)}, ${outcomeOf(result)}`,
   ].join('\n')
 }
 
-/** Exit code where the control was not found to be wrong: the drill proves nothing. */
-const CONTROL_NOT_RED = 3
+/** Exit code of a drill that proves nothing: the control was not found to be wrong, or no act could be done. */
+const NOTHING_PROVEN = 3
 
 /** Returns the exit code of a drill. */
-export function exitCodeOf({ isInterrupted, isControlRed, findings }: DrillResult): number {
-  if (!isControlRed && !isInterrupted) return CONTROL_NOT_RED
+export function exitCodeOf({ isInterrupted, isControlRed, findings, done }: DrillResult): number {
+  if (!isControlRed && !isInterrupted) return NOTHING_PROVEN
   if (findings.length > 0) return EXIT.failed
-  return isInterrupted ? EXIT.interrupted : EXIT.ok
+  if (isInterrupted) return EXIT.interrupted
+  return done === 0 ? NOTHING_PROVEN : EXIT.ok
 }

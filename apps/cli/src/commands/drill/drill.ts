@@ -1,8 +1,16 @@
 import { randomInt } from 'node:crypto'
-import { open, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { locateCli, locateDaemon } from '@iapeer/core/locate'
-import { type DrillResult, junit, KINDS, runDrill, summaryOf } from '@iapeer/drill'
+import {
+  type DrillResult,
+  junit,
+  junitError,
+  KINDS,
+  runDrill,
+  type StepResult,
+  summaryOf,
+} from '@iapeer/drill'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { launchSignal } from '../../interrupt.ts'
@@ -13,11 +21,13 @@ const COUNT = 50
 const MOST_ACTS = 1_000_000
 const MOST_AT_ONCE = 64
 
-const parseNames = (text: string): string[] =>
-  text
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '')
+/** Parses the names of kinds. @throws IapeerError `usage` */
+function parseNames(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim())
+  const unknown = names.find((name) => !KINDS.some((kind) => kind.name === name))
+  if (unknown === undefined) return [...new Set(names)]
+  throw usageError(`no such kind: ${JSON.stringify(unknown)}`, 'The kinds are listed by: iapeer drill --help')
+}
 
 function parseSeed(text: string): number {
   const seed = Number(text)
@@ -34,9 +44,24 @@ const parseUpTo =
     throw usageError(`invalid ${option} ${JSON.stringify(text)}`, `Use a number from 1 to ${most}.`)
   }
 
-/** Fails before the drill, not after it, if its report cannot be written. */
-async function assertWritable(path: string): Promise<void> {
-  await (await open(path, 'a', 0o600)).close()
+/** Fails before the drill, not after it, if its report cannot be written. Until the drill has ended, the report says that it has not. */
+const beginReport = (path: string): Promise<void> =>
+  writeFile(path, junitError('the drill has not ended'), { mode: 0o600 })
+
+/** Runs a drill; if that fails, the report says why. */
+async function runReported(
+  report: string | undefined,
+  run: () => Promise<DrillResult>,
+): Promise<DrillResult> {
+  try {
+    const result = await run()
+    if (report !== undefined) await writeFile(report, junit(result))
+    return result
+  } catch (error) {
+    if (report !== undefined)
+      await writeFile(report, junitError(error instanceof Error ? error.message : String(error)))
+    throw error
+  }
 }
 
 /** The settings of the person's environment must not reach the drill, whose results would depend on them. */
@@ -78,7 +103,7 @@ export default defineCommand({
   exitCodes: {
     0: 'all as it must be',
     1: 'something is wrong',
-    3: 'the control was not found to be wrong, so the drill proves nothing',
+    3: 'nothing is proven: the control was not found to be wrong, or no act could be done',
     130: 'interrupted',
   },
   options: {
@@ -104,16 +129,17 @@ export default defineCommand({
     const concurrency = options.concurrency ?? Math.min(16, 2 * availableParallelism())
     const seed = options.seed ?? randomInt(2 ** 32)
     if (!options.json) print(`drill: ${count} acts, ${concurrency} peers at a time, seed ${seed}`)
-    if (report !== undefined) await assertWritable(report)
+    if (report !== undefined) await beginReport(report)
     forgetSettings()
     const progress = startProgress(count)
-    const result = await runDrill({
-      ...{ count, concurrency, seed, kinds, keep: options.keep, mail: options.mail },
+    const signal = launchSignal()
+    const drill = {
+      ...{ count, concurrency, seed, kinds, keep: options.keep, mail: options.mail, signal },
       daemonProgram: locateDaemon(import.meta.url),
       cliProgram: locateCli(import.meta.url),
-      signal: launchSignal(),
-      onStep: ({ problems }, done) => progress.step(done, problems.length > 0),
-    }).finally(() => progress.end())
+      onStep: ({ problems }: StepResult, done: number) => progress.step(done, problems.length > 0),
+    }
+    const result = await runReported(report, () => runDrill(drill)).finally(() => progress.end())
     const again = [
       'iapeer',
       'drill',
@@ -129,6 +155,5 @@ export default defineCommand({
     if (options.json) printJson(jsonOf(result))
     else print(resultText(result, commandText(again)))
     process.exitCode = exitCodeOf(result)
-    if (report !== undefined) await writeFile(report, junit(result))
   },
 })
