@@ -71,7 +71,7 @@ describe('the sleep of a process', () => {
         await until('another sleep', () => (readSleep(pid) ?? 0) > before)
         reader.stdin.write('x\n')
         await until('its child', () => readSleep(pid) === undefined)
-    } finally {
+      } finally {
         reader.kill('SIGKILL')
       }
       expect(readSleep(2 ** 22)).toBeUndefined()

@@ -19,7 +19,7 @@ export const server = (causes: readonly string[], verdicts: readonly VerdictWord
   runs: 'policy',
 })
 /** A death of an agent. */
-export const agent = (...verdicts: readonly VerdictWord[]): Expected => ({
+const agent = (...verdicts: readonly VerdictWord[]): Expected => ({
   records: [1],
   event: 'session-exit',
   verdicts,
