@@ -1,4 +1,4 @@
-// Runs all static checks: format and lint, types, published packages, generated pages, terms, layers, unused code, shell scripts.
+// Runs all static checks: format and lint, types, published packages, generated pages, terms, links, layers, unused code, shell scripts.
 // They run at the same time, the longest first; the output of each is printed when it exits. `--without-packages` leaves out the check of
 // what is published.
 import { spawn } from 'node:child_process'
@@ -36,6 +36,7 @@ const CHECKS = [
   ['unused files, exports and dependencies', ['knip']],
   ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'apps']],
   ['terms that texts avoid', [process.execPath, join(root, 'packages', 'dev', 'scripts', 'check-prose.mjs')]],
+  ['links of the pages', [process.execPath, join(root, 'packages', 'dev', 'scripts', 'check-docs.mjs')]],
   [
     'tables that are generated for the recorders',
     ['node', 'packages/canary/scripts/generate.mjs', '--check'],
