@@ -81,7 +81,7 @@ it('notify list says where notifications go, what is sent, and that none is sent
 
 const RECIPES = [
   ...readFileSync(new URL('../../../docs/notifications.md', import.meta.url), 'utf8').matchAll(
-    /^```sh\n([\s\S]*?)^```$/gm,
+    /^```sh tested\n([\s\S]*?)^```$/gm,
   ),
 ].map(([, text = '']) => text)
 

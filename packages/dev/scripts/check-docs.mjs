@@ -1,11 +1,12 @@
-// Checks every Markdown page: each relative link and anchor leads somewhere. Prints `file:line: message` for each fault, and exits 1
-// where there is one.
+// Checks every Markdown page: each relative link and anchor leads somewhere, and each code block is run by a test or marked as one
+// that is not run. Prints `file:line: message` for each fault, and exits 1 where there is one.
 // --root <directory> checks another git working tree than this one.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { blockFaults } from '../links/block-faults.mjs'
 import { linkChecker } from '../links/link-faults.mjs'
 import { readMarkdown } from '../links/markdown.mjs'
 
@@ -33,8 +34,8 @@ const pages = new Map(
 )
 const linkFaults = linkChecker({ files, pages, produced: PRODUCED })
 
-for (const path of pages.keys()) {
-  for (const { line, message } of linkFaults(path)) {
+for (const [path, page] of pages) {
+  for (const { line, message } of [...linkFaults(path), ...blockFaults(path, page)]) {
     process.stdout.write(`${path}:${line}: ${message}\n`)
     process.exitCode = 1
   }

@@ -36,7 +36,10 @@ const CHECKS = [
   ['unused files, exports and dependencies', ['knip']],
   ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'apps']],
   ['terms that texts avoid', [process.execPath, join(root, 'packages', 'dev', 'scripts', 'check-prose.mjs')]],
-  ['links of the pages', [process.execPath, join(root, 'packages', 'dev', 'scripts', 'check-docs.mjs')]],
+  [
+    'links and code blocks of the pages',
+    [process.execPath, join(root, 'packages', 'dev', 'scripts', 'check-docs.mjs')],
+  ],
   [
     'tables that are generated for the recorders',
     ['node', 'packages/canary/scripts/generate.mjs', '--check'],

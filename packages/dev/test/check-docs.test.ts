@@ -4,6 +4,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { privateDirectory, run } from '../src/testing/index.ts'
 import { REPOSITORY } from '../src/workspace.ts'
 
+const { blockFaults } = await import(join(REPOSITORY, 'packages', 'dev', 'links', 'block-faults.mjs'))
+
 let made: ReturnType<typeof privateDirectory>
 beforeEach(async () => {
   made = privateDirectory()
@@ -35,7 +37,7 @@ it('links to files, directories, headings and other sites are right', async () =
     '',
     '[k]: docs/b.md#c',
     '',
-    '```md',
+    '```text',
     '[n](fenced.md)',
     '```',
   ]
@@ -81,4 +83,24 @@ it('a fault has the line of its link', async () => {
 
 it('a link to the page of the benchmarks is right before they were run', async () => {
   expect(await check({ 'docs/a.md': '[a](benchmarks.md#any)' })).toEqual([])
+})
+
+it.each([
+  ['docs/a.md', 'console run', []],
+  ['docs/a.md', 'console no-run', []],
+  ['docs/a.md', 'sh file=a.sh', []],
+  ['packages/a/README.md', 'js', []],
+  ['docs/a.md', 'json', []],
+  ['docs/a.md', 'console', ['mark the console block']],
+  ['docs/a.md', 'console runs', ['mark the console block']],
+  ['docs/a.md', 'sh', ['mark the sh block']],
+  ['docs/a.md', 'sh run', ['a block that runs is a console block']],
+  ['docs/a.md', 'console file=a.sh', ['mark the console block']],
+  ['docs/a.md', '', ['code block ""']],
+  ['docs/a.md', 'bash', ['code block "bash"']],
+  ['docs/a.md', 'js', ['no test runs a js block']],
+  ['packages/a/README.md', 'console run', ['no test follows this page']],
+])('in %s, a code block marked "%s" has the faults %j', (path, info, messages) => {
+  const blocks = blockFaults(path, { blocks: [{ info, line: 3 }] })
+  expect(blocks).toEqual(messages.map((message) => ({ line: 3, message: expect.stringContaining(message) })))
 })
