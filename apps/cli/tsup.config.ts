@@ -1,6 +1,7 @@
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { basename, extname } from 'node:path'
+import { basename, extname, join } from 'node:path'
+import { EXIT_CODES } from '@iapeer/core/errors/catalogue'
 import { build, defineConfig, type Options } from 'tsup'
 import canary from '../../packages/canary/tsup.config.ts'
 import core from '../../packages/core/tsup.config.ts'
@@ -12,6 +13,9 @@ import host from '../../packages/host/tsup.config.ts'
 import lifecycle from '../../packages/lifecycle/tsup.config.ts'
 import protocol from '../../packages/protocol/tsup.config.ts'
 import tmux from '../../packages/tmux/tsup.config.ts'
+import { manPages } from '../../packages/dev/src/man-pages.ts'
+import manifest from './package.json' with { type: 'json' }
+import usages from './src/commands/usages.json' with { type: 'json' }
 
 /** Copies the completion script and the daemon's program into this package: `dist/completion.bash`, `dist/iapeerd.js`. */
 function copyPrograms(): void {
@@ -23,6 +27,23 @@ function copyPrograms(): void {
     text.replace('sourceMappingURL=main.js.map', 'sourceMappingURL=iapeerd.js.map'),
   )
   copyFileSync(`${program}.map`, 'dist/iapeerd.js.map')
+}
+
+/** Writes the manual pages to `dist/man`. `SOURCE_DATE_EPOCH`, in seconds, sets their date. */
+function writeManPages(): void {
+  const epoch = process.env['SOURCE_DATE_EPOCH']
+  const date = epoch === undefined ? new Date() : new Date(Number(epoch) * 1000)
+  const used = Object.values(EXIT_CODES).filter((entry) => !('reserved' in entry))
+  const pages = manPages({
+    usages,
+    version: manifest.version,
+    date: date.toISOString().slice(0, 10),
+    exitCodes: Object.fromEntries(
+      used.map(({ code, meaning }) => [String(code), meaning.replaceAll('`', '')]),
+    ),
+  })
+  mkdirSync('dist/man', { recursive: true })
+  for (const [name, text] of pages) writeFileSync(join('dist/man', name), text)
 }
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
@@ -90,6 +111,7 @@ export default defineConfig(
       external: ['./quick-list.js', './command-line.js'],
       afterBuild: async () => {
         copyPrograms()
+        writeManPages()
         await buildQuickList()
         await buildCommandLine()
       },
