@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { writeApiPages } from '../site/api-pages.mjs'
 
 const { values } = parseArgs({
   options: { dev: { type: 'boolean' }, preview: { type: 'boolean' }, out: { type: 'string' } },
@@ -25,6 +26,7 @@ function vitepress(command, ...options) {
 
 if (values.preview) vitepress('preview')
 else {
+  await writeApiPages(join(docs, 'api'))
   const options = values.out === undefined ? [] : ['--outDir', values.out]
   vitepress(values.dev ? 'dev' : 'build', ...options)
 }

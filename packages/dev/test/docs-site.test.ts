@@ -67,7 +67,12 @@ describe.runIf(isFullCampaign())('the built site', () => {
     const done = await run(process.execPath, [script, '--out', directory.path], { limitMs: 180_000 })
     expect([done.exitCode, done.stderr]).toEqual([0, expect.any(String)])
     const files = readdirSync(directory.path, { recursive: true, encoding: 'utf8' })
-    for (const name of ['index.html', 'states.html', 'decisions/0003-the-witness-does-not-attach.html'])
+    for (const name of [
+      'index.html',
+      'states.html',
+      'decisions/0003-the-witness-does-not-attach.html',
+      'api/canary/index.html',
+    ])
       expect(files).toContain(name)
     expect(files.some((name) => name.includes('localSearchIndex'))).toBe(true)
     const loads = files
