@@ -7,13 +7,13 @@ import canary from '../../packages/canary/tsup.config.ts'
 import core from '../../packages/core/tsup.config.ts'
 import { appBuild } from '../../packages/dev/src/build.ts'
 import { buildInChunks } from '../../packages/dev/src/chunked-build.ts'
+import { manPages } from '../../packages/dev/src/man-pages.ts'
 import drill from '../../packages/drill/tsup.config.ts'
 import forensics from '../../packages/forensics/tsup.config.ts'
 import host from '../../packages/host/tsup.config.ts'
 import lifecycle from '../../packages/lifecycle/tsup.config.ts'
 import protocol from '../../packages/protocol/tsup.config.ts'
 import tmux from '../../packages/tmux/tsup.config.ts'
-import { manPages } from '../../packages/dev/src/man-pages.ts'
 import manifest from './package.json' with { type: 'json' }
 import usages from './src/commands/usages.json' with { type: 'json' }
 
