@@ -27,17 +27,8 @@ const tmux = async (...args) =>
 /** Runs the demo in a pane that stays after it. @returns the screen */
 async function runDemo() {
   const main = join(root, 'apps', 'cli', 'dist', 'main.js')
-  const env = { IAPEER_ROOT: join(directory, 'root'), HOME: directory, LC_ALL: 'C.UTF-8', NO_COLOR: '' }
-  const words = [
-    'env',
-    '-u',
-    'NO_COLOR',
-    '-u',
-    'TMUX',
-    ...Object.entries(env)
-      .filter(([, value]) => value !== '')
-      .map(([name, value]) => `${name}=${value}`),
-  ]
+  const variables = [`IAPEER_ROOT=${join(directory, 'root')}`, `HOME=${directory}`, 'LC_ALL=C.UTF-8']
+  const words = ['env', '-u', 'NO_COLOR', '-u', 'TMUX', ...variables]
   const size = ['-x', String(COLUMNS), '-y', String(ROWS)]
   await tmux('new-session', '-d', ...size, 'sleep 1000')
   await tmux('set-option', '-g', 'remain-on-exit', 'on')
@@ -48,7 +39,7 @@ async function runDemo() {
 }
 
 try {
-  const screen = (await runDemo()).replace(/\n*(?:\x1b\[\d*m)*Pane is dead[^\n]*\n*$/, '').trimEnd()
+  const screen = (await runDemo()).replace(/\n[^\n]*Pane is dead[^\n]*\n*$/, '').trimEnd()
   mkdirSync(dirname(out), { recursive: true })
   const picture = terminalPicture(
     `$ iapeer demo\n${withoutPaths(screen)}`,

@@ -28,6 +28,10 @@ const SETS = {
 }
 const CLEARS = { 22: ['weight'], 39: ['colour'], 0: ['weight', 'colour'] }
 
+const ESCAPE = String.fromCharCode(27)
+const SGR = new RegExp(String.raw`(${ESCAPE}\[[\d;]*m)`)
+const LOOK = new RegExp(String.raw`^${ESCAPE}\[([\d;]*)m$`)
+
 const ESCAPES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 const escaped = (text) => text.replace(/[&<>"]/g, (character) => ESCAPES[character])
 
@@ -36,8 +40,8 @@ export function partsOf(captured) {
   let look = {}
   return captured.split('\n').map((line) => {
     const parts = []
-    for (const piece of line.split(/(\x1b\[[\d;]*m)/)) {
-      const parameters = /^\x1b\[([\d;]*)m$/.exec(piece)
+    for (const piece of line.split(SGR)) {
+      const parameters = LOOK.exec(piece)
       if (parameters === null) {
         if (piece !== '') parts.push({ text: piece, classes: Object.values(look) })
         continue
