@@ -33,6 +33,10 @@ const CHECKS = [
     'generated pages',
     [process.execPath, join(root, 'packages', 'dev', 'scripts', 'generate-docs.mjs'), '--check'],
   ],
+  [
+    'the public API, as the reports state it',
+    [process.execPath, join(root, 'packages', 'dev', 'scripts', 'api-report.mjs'), '--check'],
+  ],
   ['unused files, exports and dependencies', ['knip']],
   ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'apps']],
   ['terms that texts avoid', [process.execPath, join(root, 'packages', 'dev', 'scripts', 'check-prose.mjs')]],
