@@ -1,5 +1,6 @@
 export { campaignCases, campaignSize, isFullCampaign } from './campaign-size.ts'
 export { asyncCleanups } from './cleanups.ts'
+export { type FoundNode, findNode, NODE_MAJORS } from './node-versions.ts'
 export {
   type OldLeader,
   type OldLocation,
