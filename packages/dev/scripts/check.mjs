@@ -34,6 +34,10 @@ const CHECKS = [
     [process.execPath, join(root, 'packages', 'dev', 'scripts', 'generate-docs.mjs'), '--check'],
   ],
   [
+    'the page of versions that were tested',
+    [process.execPath, join(root, 'packages', 'dev', 'scripts', 'compatibility.mjs'), '--check'],
+  ],
+  [
     'the public API, as the reports state it',
     [process.execPath, join(root, 'packages', 'dev', 'scripts', 'api-report.mjs'), '--check'],
   ],
