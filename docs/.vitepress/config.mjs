@@ -10,6 +10,9 @@ const docs = fileURLToPath(new URL('..', import.meta.url))
 /** What packages/dev/scripts/docs-site.mjs writes beside the pages of the TypeScript API. */
 const API = fileURLToPath(new URL('../api/navigation.json', import.meta.url))
 
+/** `pnpm bench` writes this page; pages link to it before. */
+const BENCHMARKS = fileURLToPath(new URL('../benchmarks.md', import.meta.url))
+
 const sidebar = navigation(existsSync(API) ? JSON.parse(readFileSync(API, 'utf8')) : [])
 
 export default {
@@ -19,6 +22,7 @@ export default {
   cacheDir: '../node_modules/.cache/vitepress',
   // GitHub shows README.md for the directory, the site for its address.
   rewrites: { 'README.md': 'index.md' },
+  ignoreDeadLinks: existsSync(BENCHMARKS) ? false : [/\/benchmarks$/],
   cleanUrls: false,
   lastUpdated: false,
   markdown: {
