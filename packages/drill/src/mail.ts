@@ -1,10 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitUntil } from '@iapeer/core/async'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { findMessage, sendMessage, toMessageId } from '@iapeer/lifecycle'
 import type { Problem } from './expected.ts'
+import { noteFileOf } from './message-notes.ts'
 import type { Random } from './random.ts'
 import type { Site } from './site.ts'
 
@@ -57,15 +57,6 @@ export function compareMessages(sent: readonly SentMessage[], noted: readonly st
     problems.push({ kind: 'message-order', what: `taken in the order ${first.join(', ')}` })
   return problems
 }
-
-const noteDirectory = (directory: string): string => join(directory, 'messages')
-
-/** Returns the file in which the program of a peer notes its messages. */
-export const noteFileOf = (site: Site, name: string): string => join(noteDirectory(site.directory), name)
-
-/** Makes the directory of these files. @param directory that of the drill */
-export const makeNoteDirectory = (directory: string): Promise<unknown> =>
-  mkdir(noteDirectory(directory), { mode: 0o700 })
 
 /** Whether nothing was stored, which the sender is told: the peer was renamed, or its disk is full. */
 const isRefused = (error: unknown): boolean =>
@@ -137,7 +128,7 @@ export class PeerMail {
 
   async #noted(): Promise<string[]> {
     try {
-      return (await readFile(noteFileOf(this.#site, this.#name), 'utf8')).split('\n')
+      return (await readFile(noteFileOf(this.#site.directory, this.#name), 'utf8')).split('\n')
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return []
       throw error

@@ -7,7 +7,7 @@ import { createPeer, findPeer, type PeerEntry, updatePeer, upsertPeer } from '@i
 import { launchPeer, removeNamed, statusOf, stopPeer } from '@iapeer/lifecycle'
 import { runTmux } from '@iapeer/tmux'
 import { drillFailed } from './errors.ts'
-import { noteFileOf } from './mail.ts'
+import { noteFileOf } from './message-notes.ts'
 import { isGoneWithin } from './processes.ts'
 import type { Site } from './site.ts'
 
@@ -95,7 +95,7 @@ export async function startDrillPeer(site: Site, name: string, isRestarted: bool
     await createPeer(site.root, {
       personality: toPersonality(name),
       defaultRuntime: toRuntime('command'),
-      command: ['sh', '-c', SCRIPT, 'drill-peer', noteFileOf(site, name)],
+      command: ['sh', '-c', SCRIPT, 'drill-peer', noteFileOf(site.directory, name)],
     })
     if (isRestarted) await updatePeer(site.root, name, { restart: 'on-failure' })
     if (site.hasMail) await takePartInMail(site, name)
