@@ -1,7 +1,7 @@
 // The versions of other programs that the tests ran with, and the page of them. Pure.
 
 /** The programs, in the order of the page, each with the tests that count as its contract. */
-export const PROGRAMS = {
+const PROGRAMS = {
   'Claude Code': ['lifecycle', 'daemon'],
   Codex: ['lifecycle', 'daemon'],
   tmux: ['canary', 'tmux'],
@@ -14,7 +14,7 @@ const KEPT = 12
 const partsOf = (version) => version.match(/\d+|[a-z]+/g) ?? []
 
 /** Compares two versions; the newer one comes first. */
-export function newerFirst(one, other) {
+function newerFirst(one, other) {
   const [left, right] = [partsOf(one), partsOf(other)]
   for (let at = 0; at < Math.max(left.length, right.length); at++) {
     const [a = '', b = ''] = [left[at], right[at]]
