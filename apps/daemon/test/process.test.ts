@@ -13,7 +13,7 @@ import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import { daemonPaths } from '@iapeer/core/paths'
 import { createPeer } from '@iapeer/core/registry'
 import { readLockHolder } from '@iapeer/core/storage'
-import { run, serverAt, until } from '@iapeer/dev/testing'
+import { isFullCampaign, run, serverAt, until } from '@iapeer/dev/testing'
 import { answeringDaemon, daemonStatus, startDaemon, stopDaemon } from '@iapeer/host'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { connectDaemon } from '@iapeer/protocol'
@@ -381,25 +381,28 @@ describe('malformed requests', () => {
       socket.once('error', done).once('close', done).end(text, 'latin1')
     })
 
-  it('10,000 of them are answered or disconnected, and the daemon keeps working', async () => {
-    const { up } = newRoot()
-    const { socketPath, where, end } = await up()
-    const begun = performance.now()
-    const statuses = new Set<string>()
-    const worker = async (from: number): Promise<void> => {
-      for (let at = from; at < 10_000; at += 50) {
-        const answer = await send(socketPath, BAD[at % BAD.length] ?? '')
-        statuses.add(answer.slice(9, 12))
+  it.runIf(isFullCampaign())(
+    '10,000 of them are answered or disconnected, and the daemon keeps working',
+    async () => {
+      const { up } = newRoot()
+      const { socketPath, where, end } = await up()
+      const begun = performance.now()
+      const statuses = new Set<string>()
+      const worker = async (from: number): Promise<void> => {
+        for (let at = from; at < 10_000; at += 50) {
+          const answer = await send(socketPath, BAD[at % BAD.length] ?? '')
+          statuses.add(answer.slice(9, 12))
+        }
       }
-    }
-    await Promise.all(Array.from({ length: 50 }, (_none, at) => worker(at)))
-    expect(performance.now() - begun).toBeLessThan(25_000)
-    expect(statuses).toContain('400')
-    expect(statuses).not.toContain('500')
-    const health = await ask(where, '/healthz')
-    expect(health).toMatchObject({ status: 200 })
-    const asked: Where = where
-    expect((await ask(asked, '/metrics')).text).toMatch(/^process_open_fds \d\d$/m)
-    expect(await end()).toBe(0)
-  })
+      await Promise.all(Array.from({ length: 50 }, (_none, at) => worker(at)))
+      expect(performance.now() - begun).toBeLessThan(25_000)
+      expect(statuses).toContain('400')
+      expect(statuses).not.toContain('500')
+      const health = await ask(where, '/healthz')
+      expect(health).toMatchObject({ status: 200 })
+      const asked: Where = where
+      expect((await ask(asked, '/metrics')).text).toMatch(/^process_open_fds \d\d$/m)
+      expect(await end()).toBe(0)
+    },
+  )
 })
