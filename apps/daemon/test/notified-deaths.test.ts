@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { run, serverAt, until } from '@iapeer/dev/testing'
+import { isFullCampaign, run, serverAt, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { judged, keepingHook, notificationTests } from './notification-support.ts'
 import { roots } from './support.ts'

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { run, until } from '@iapeer/dev/testing'
+import { isFullCampaign, run, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import * as canary from '../src/index.ts'
 import { exits, roots } from './support.ts'

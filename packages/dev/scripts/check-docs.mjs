@@ -17,7 +17,7 @@ const root = values.root ?? fileURLToPath(new URL('../../../', import.meta.url))
 const PRODUCED = ['docs/benchmarks.md']
 
 /** Records of agents' terminals and the like. */
-const NOT_PAGES = /(?:^|\/)(?:fixtures|cases|screens)\//
+const NOT_PAGES = /(?:^|\/)(?:fixtures|cases|screens)\/|^packages\/[^/]+\/api\.md$/
 
 /** Files that git tracks or would track, as far as they exist. */
 function repositoryFiles() {

@@ -6,7 +6,7 @@ import { toIdentity } from '@iapeer/core/identity'
 import { identifyProcess } from '@iapeer/core/process'
 import { removePeer, updatePeer } from '@iapeer/core/registry'
 import { withLock } from '@iapeer/core/storage'
-import { until } from '@iapeer/dev/testing'
+import { isFullCampaign, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import {
   FleetSupervisor,
