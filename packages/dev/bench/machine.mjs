@@ -33,7 +33,8 @@ export async function describeMachine(cwd) {
     ['processor', `${cpus()[0]?.model.trim() ?? 'unknown'}, ${availableParallelism()} cores`],
     ['memory', `${(totalmem() / 2 ** 30).toFixed(1)} GiB`],
     ['system', await systemName()],
-    ['kernel', `${type()} ${release()}`],
+    // Without the name that a provider has given its build.
+    ['kernel', `${type()} ${/^[\d.]+/.exec(release())?.[0] ?? 'unknown'}`],
     ['Node.js', process.versions.node],
     ['tmux', (await firstLine('tmux', ['-V'])).replace(/^tmux /, '')],
     ['iapeer', `commit ${await firstLine('git', ['-C', cwd, 'rev-parse', '--short=10', 'HEAD'])}`],
