@@ -46,7 +46,11 @@ export const navigation = (api = []) => [
   },
   {
     text: 'Operations',
-    items: [...page('Operate', 'operations'), ...page('Upgrade and uninstall', 'upgrade')],
+    items: [
+      ...page('Operate', 'operations'),
+      ...page('Upgrade and uninstall', 'upgrade'),
+      ...page('Containers', 'containers'),
+    ],
   },
   {
     text: 'Reference',
@@ -65,6 +69,7 @@ export const navigation = (api = []) => [
       ...page('Comparison', 'comparison'),
       ...page('Benchmarks', 'benchmarks'),
       ...page('Testing', 'testing'),
+      ...page('Tested versions', 'compatibility'),
     ],
   },
   { text: 'Help', items: [...page('Troubleshooting', 'troubleshooting')] },
