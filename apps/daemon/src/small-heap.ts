@@ -1,4 +1,4 @@
 import { setFlagsFromString } from 'node:v8'
 
-// The daemon allocates little at a time, but V8 lets the space for new objects grow with every tick, by up to 48 MB: it stays as it is.
+// The daemon allocates little at a time, but V8 lets the space for new objects grow with its ticks. docs/benchmarks.md has its memory.
 setFlagsFromString('--semi-space-growth-factor=1')

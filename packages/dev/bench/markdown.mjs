@@ -38,7 +38,7 @@ function figureRow(figure, options) {
 const aimText = ({ most, unit, isRatio }) =>
   isRatio ? `at most ${most} times` : `at most ${withUnit(most, unit)}`
 
-/** Returns the table of aims: each with what was measured, and `met`, `missed` or why there is no answer. */
+/** Returns the table of aims: each with what was measured, and `met`, `missed`, or why it was not measured. */
 function aimsTable(figures, options) {
   const rows = AIMS.map((aim) => {
     const figure = figures.find(({ id }) => id === aim.id)

@@ -32,7 +32,7 @@ export function linkChecker({ files, pages, produced = [] }) {
     if (before.startsWith('/')) return `write "${url}" as a path relative to this page`
     const named = posix.join(posix.dirname(page), decodeURI(before)).replace(/\/$/, '')
     const target = before === '' ? page : named
-    if (!paths.has(target) && !directories.has(target)) return `there is no file ${target}`
+    if (!paths.has(target) && !directories.has(target)) return `no such file: ${target}`
     if (anchor === undefined || produced.includes(target)) return undefined
     const shown = directories.has(target) ? posix.join(target, 'README.md') : target
     const anchors = anchorsOf(shown)

@@ -1,6 +1,6 @@
 // Publishes each public package from its tarball with npm, in the order of their dependencies, unless the registry has that version
-// already; then tags the commit and prints each tag, from which the release workflow makes releases. Provenance needs npm in a workflow with
-// id-token: NPM_CONFIG_PROVENANCE=true. The packages must be built. `--dry-run` packs and rehearses: it asks no registry and sets no tag.
+// already; then tags the commit. Provenance needs npm in a workflow with id-token: NPM_CONFIG_PROVENANCE=true. The packages must be built.
+// `--dry-run` packs and rehearses: it asks no registry and sets no tag. After an error it can be started again: it continues.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,8 @@ import { parseArgs } from 'node:util'
 const { values } = parseArgs({ options: { 'dry-run': { type: 'boolean', default: false } } })
 const isDryRun = values['dry-run']
 const root = fileURLToPath(new URL('../../../', import.meta.url))
-const run = (file, args, options) => execFileSync(file, args, { cwd: root, encoding: 'utf8', ...options })
+const run = (file, args, options) =>
+  execFileSync(file, args, { cwd: root, encoding: 'utf8', timeout: 5 * 60_000, ...options })
 
 /** Lists the public packages, each after the packages that it depends on. */
 function publicPackages() {

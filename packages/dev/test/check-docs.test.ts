@@ -51,19 +51,19 @@ it('links to files, directories, headings and other sites are right', async () =
 })
 
 const FAULTS = [
-  ['a missing file', '[a](b.mdx)', 'there is no file b.mdx'],
-  ['a file in another case', '[a](B.md)', 'there is no file B.md'],
+  ['a missing file', '[a](b.mdx)', 'no such file: b.mdx'],
+  ['a file in another case', '[a](B.md)', 'no such file: B.md'],
   ['a missing heading', '[a](b.md#cs)', 'b.md has no heading for "#cs"'],
   ['a heading in upper case', '[a](b.md#C)', 'b.md has no heading for "#C"'],
   ['a number that no repeated heading has', '[a](b.md#c-1)', 'b.md has no heading for "#c-1"'],
   ['an own heading that is missing', '[a](#a)', 'fault5.md has no heading for "#a"'],
   ['a heading of what is not a page', '[a](b.txt#c)', 'b.txt is not a Markdown page, so "#c" leads nowhere'],
   ['a path from the root', '[a](/b.md)', 'write "/b.md" as a path relative to this page'],
-  ['a file outside the repository', '[a](../b.md)', 'there is no file ../b.md'],
-  ['a file that git ignores', '[a](ignored.md)', 'there is no file ignored.md'],
-  ['a missing picture', '![a](c.svg)', 'there is no file c.svg'],
-  ['a missing picture in HTML', '<img src="c.svg">', 'there is no file c.svg'],
-  ['a definition', '[a][a]\n\n[a]: c.md', 'there is no file c.md'],
+  ['a file outside the repository', '[a](../b.md)', 'no such file: ../b.md'],
+  ['a file that git ignores', '[a](ignored.md)', 'no such file: ignored.md'],
+  ['a missing picture', '![a](c.svg)', 'no such file: c.svg'],
+  ['a missing picture in HTML', '<img src="c.svg">', 'no such file: c.svg'],
+  ['a definition', '[a][a]\n\n[a]: c.md', 'no such file: c.md'],
 ] as const
 
 it('a link that leads nowhere is a fault, whatever is wrong with it', async () => {
@@ -78,7 +78,7 @@ it('a link that leads nowhere is a fault, whatever is wrong with it', async () =
 })
 
 it('a fault has the line of its link', async () => {
-  expect(await check({ 'a.md': 'One.\n\n- two\n- [a](b.md)\n' })).toEqual(['a.md:4: there is no file b.md'])
+  expect(await check({ 'a.md': 'One.\n\n- two\n- [a](b.md)\n' })).toEqual(['a.md:4: no such file: b.md'])
 })
 
 it('a link to the page of the benchmarks is right before they were run', async () => {

@@ -8,6 +8,7 @@ interface Job {
   readonly needs?: string | readonly string[]
   readonly permissions?: Readonly<Record<string, string>>
   readonly 'timeout-minutes'?: number
+  readonly if?: string
   readonly outputs?: Readonly<Record<string, string>>
   readonly strategy?: { readonly matrix?: Readonly<Record<string, readonly unknown[]>> }
   readonly steps: readonly { readonly id?: string; readonly uses?: string; readonly run?: string }[]
@@ -87,6 +88,16 @@ it('only the job that publishes may ask for an identity, and a rehearsal has no 
   expect(JSON.stringify(jobs['rehearse'])).toMatch(/publish\.mjs --dry-run/)
   expect(JSON.stringify(jobs['rehearse'])).not.toMatch(/secrets\./)
   expect(JSON.stringify(jobs['publish'])).toMatch(/"NPM_CONFIG_PROVENANCE":"true"/)
+})
+
+it('nothing is published by a push', () => {
+  const { jobs } = workflowOf('release.yml')
+  const publishing = Object.entries(jobs).filter(([, job]) =>
+    /publish\.mjs(?! --dry-run)/.test(JSON.stringify(job)),
+  )
+  expect(publishing.map(([name, job]) => [name, job.if])).toEqual([
+    ['publish', "${{ github.event_name == 'workflow_dispatch' && !inputs.dry-run }}"],
+  ])
 })
 
 describe('the issue forms', () => {

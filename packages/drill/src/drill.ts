@@ -5,7 +5,6 @@ import { IapeerError } from '@iapeer/core/errors'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { prepareForKill } from './after-kill.ts'
 import { runControl } from './control.ts'
-import { textOf } from './errors.ts'
 import { compareCount, type Problem, type ProblemKind } from './expected.ts'
 import { KINDS, type Kind } from './kinds/index.ts'
 import { oneAtATime } from './one-at-a-time.ts'
@@ -206,10 +205,10 @@ async function recount(sites: readonly Site[], collector: Collector): Promise<vo
   )
 }
 
-/** Closes the roots; an error of one does not keep the others open. */
+/** Closes the roots. */
 async function closeSites(sites: readonly Site[], keep: boolean, collector: Collector): Promise<void> {
   for (const site of sites) {
-    const left = await closeSite(site, keep).catch((error: unknown) => [textOf(error)])
+    const left = await closeSite(site, keep)
     const about = { act: 'end', number: undefined, identity: undefined, gen: undefined }
     collector.findings.push(...left.map((what) => ({ kind: 'leftover' as const, what, ...about })))
   }

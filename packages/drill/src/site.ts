@@ -1,7 +1,6 @@
 import { cp, lstat, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { waitUntil } from '@iapeer/core/async'
-import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
 import type { ProcessId } from '@iapeer/core/process'
 import { scaffoldRoot } from '@iapeer/core/storage'
@@ -102,7 +101,6 @@ async function keepFiles({ directory, root }: Site): Promise<string[]> {
     await cp(root, join(directory, 'kept'), { recursive: true, filter })
     return []
   } catch (error) {
-    if (errnoOf(error) === undefined) throw error
     return [`the files of ${root} are only in ${directory}/disk.img: ${textOf(error)}`]
   }
 }
@@ -119,15 +117,25 @@ async function endProcesses(site: Site): Promise<string[]> {
   return [...known, ...(await site.processes.end())].map(({ pid }) => `process ${pid} was still running`)
 }
 
-/** Ends everything that the drill has started. @returns what is left, in words: nothing if all is well */
+/** Unmounts the disk of a site, and removes its directory unless that is kept. @returns what is left, in words */
+async function removeFiles({ disk, directory }: Site, keep: boolean): Promise<string[]> {
+  if (disk !== undefined && !(await disk.remove())) return [`${disk.path} could not be unmounted`]
+  return keep || (await removePrivateDirectory(directory)) ? [] : [`${directory} could not be removed`]
+}
+
+/** Ends everything that the drill has started; what fails does not keep the rest from being done. @returns what is left, in words: nothing if all is well */
 export async function closeSite(site: Site, keep: boolean): Promise<string[]> {
-  await site.daemon.stop()
+  const left: string[] = []
+  const attempt = async (act: () => Promise<readonly string[]>): Promise<void> => {
+    left.push(...(await act().catch((error: unknown) => [textOf(error)])))
+  }
+  await attempt(async () => {
+    await site.daemon.stop()
+    return []
+  })
   site.records.close()
-  const left = await endProcesses(site)
-  if (keep && site.disk !== undefined) left.push(...(await keepFiles(site)))
-  if (site.disk !== undefined && !(await site.disk.remove()))
-    left.push(`${site.disk.path} could not be unmounted`)
-  else if (!keep && !(await removePrivateDirectory(site.directory)))
-    left.push(`${site.directory} could not be removed`)
+  await attempt(() => endProcesses(site))
+  if (keep && site.disk !== undefined) await attempt(() => keepFiles(site))
+  await attempt(() => removeFiles(site, keep))
   return left
 }

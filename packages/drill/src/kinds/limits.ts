@@ -3,6 +3,7 @@ import { generationPaths } from '@iapeer/canary'
 import { waitUntil } from '@iapeer/core/async'
 import { runProgram } from '@iapeer/core/exec'
 import { rootRecordLocation } from '@iapeer/core/paths'
+import { observeProcess } from '@iapeer/core/process'
 import { noteLeaderCgroup } from '@iapeer/tmux'
 import { type Controller, cgroupRefusal, type LimitedCgroup, limitedCgroup } from '../host/cgroup.ts'
 import { smallDiskRefusal } from '../host/small-disk.ts'
@@ -85,12 +86,16 @@ async function limitDescriptors(pid: number, soft: string): Promise<string> {
 
 /** Kills the server while the recorder cannot open a file. */
 const descriptorLimit: Kind['act'] = async (peer, random) => {
-  const { pid } = peer.generation.recorder
-  const before = await limitDescriptors(pid, String(DESCRIPTORS.least + random.below(DESCRIPTORS.more)))
+  const { recorder } = peer.generation
+  const most = String(DESCRIPTORS.least + random.below(DESCRIPTORS.more))
+  const before = await limitDescriptors(recorder.pid, most)
   const act = await killServer(peer)
   await sleep(random.below(HELD_MS))
-  // A recorder that has exited needs no limit.
-  await limitDescriptors(pid, before).catch(() => undefined)
+  // It exits as soon as it has recorded the death, also between the look and the change.
+  if ((await observeProcess(recorder)) === 'alive')
+    await limitDescriptors(recorder.pid, before).catch(async (error: unknown) => {
+      if ((await observeProcess(recorder)) === 'alive') throw error
+    })
   return act
 }
 
