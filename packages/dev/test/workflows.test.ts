@@ -95,9 +95,8 @@ it('nothing is published by a push', () => {
   const publishing = Object.entries(jobs).filter(([, job]) =>
     /publish\.mjs(?! --dry-run)/.test(JSON.stringify(job)),
   )
-  expect(publishing.map(([name, job]) => [name, job.if])).toEqual([
-    ['publish', "${{ github.event_name == 'workflow_dispatch' && !inputs.dry-run }}"],
-  ])
+  expect(publishing.map(([name]) => name)).toEqual(['publish'])
+  expect(jobs['publish']?.if).toContain("github.event_name == 'workflow_dispatch' && !inputs.dry-run")
 })
 
 describe('the issue forms', () => {
