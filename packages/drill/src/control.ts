@@ -5,11 +5,11 @@ import type { Kind } from './kinds/index.ts'
 import { type DrillPeer, foreignTmux } from './peer.ts'
 import { isGoneWithin } from './processes.ts'
 import type { Site } from './site.ts'
-import { runStep, type StepResult } from './step.ts'
+import { type RecordLimits, runStep, type StepResult } from './step.ts'
 
 const GONE_MS = 20_000
-/** A record that comes takes milliseconds. */
-const RECORD_MS = 3_000
+/** A record that comes takes milliseconds; on a host with a high load, seconds. */
+const LIMITS: RecordLimits = { recordMs: 3_000, silenceMs: 20_000 }
 
 /** Kills the server of a peer whose recorder was told to record nothing. */
 const DISABLED: Kind = {
@@ -60,7 +60,7 @@ export async function runControl(site: Site): Promise<Control> {
     ...{ number: 1_000_001 + at, kind, isRestarted: false, delayMs: 0, seed: 1 },
   }))
   const withoutMail = { ...site, hasMail: false }
-  const results = await Promise.all(steps.map((step) => runStep(withoutMail, step, RECORD_MS)))
+  const results = await Promise.all(steps.map((step) => runStep(withoutMail, step, LIMITS)))
   const found = results.map(({ step, problems }) => ({
     kind: step.kind,
     problems: problems.map(({ kind }) => kind),

@@ -32,11 +32,9 @@ export class DrillDaemon {
     })
   }
 
-  /** Kills it with SIGKILL. Another act may have killed it before. */
-  async kill(): Promise<void> {
-    if (this.#id === undefined) return
-    await this.#options.processes.signal(this.#id, 'SIGKILL')
-    await isGoneWithin(this.#id, STOP_MS)
+  /** Kills it with SIGKILL, once a start in progress is done. Another act may have killed it before. */
+  kill(): Promise<void> {
+    return this.#inTurn(() => this.#kill())
   }
 
   /** Stops it, once a start in progress is done. The peers keep running. */
@@ -44,8 +42,14 @@ export class DrillDaemon {
     return this.#inTurn(async () => {
       if (this.#id === undefined) return
       await this.#options.processes.signal(this.#id, 'SIGTERM')
-      if (!(await isGoneWithin(this.#id, STOP_MS))) await this.kill()
+      if (!(await isGoneWithin(this.#id, STOP_MS))) await this.#kill()
     })
+  }
+
+  async #kill(): Promise<void> {
+    if (this.#id === undefined) return
+    await this.#options.processes.signal(this.#id, 'SIGKILL')
+    await isGoneWithin(this.#id, STOP_MS)
   }
 
   async #isRunning(): Promise<boolean> {

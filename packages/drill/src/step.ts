@@ -21,10 +21,15 @@ import { randomFrom } from './random.ts'
 import type { Site } from './site.ts'
 import { isSnapshotWhole } from './snapshot.ts'
 
-/** The longest time until a death is recorded: by a recorder, or by the next look of the daemon. */
-const RECORD_MS = 20_000
-/** How long a deliberate act is watched for a record that must not come. */
-const SILENCE_MS = 500
+/** How long a record is waited for, in milliseconds. */
+export interface RecordLimits {
+  /** For one that must come: by a recorder, or by the next look of the daemon. */
+  readonly recordMs: number
+  /** For one that must not come, after a deliberate act. */
+  readonly silenceMs: number
+}
+
+const LIMITS: RecordLimits = { recordMs: 20_000, silenceMs: 500 }
 const RECOVERY_MS = 60_000
 const SNAPSHOT_MS = 10_000
 /** One of so many peers that nothing may start again is watched for longer than the daemon needs to start one. */
@@ -100,11 +105,15 @@ type WatchedPeer = DrillPeer & { readonly isWatchedLong: boolean }
 const identitiesOf = ({ identity }: DrillPeer, { renamedTo }: Act): readonly string[] =>
   renamedTo === undefined ? [identity] : [identity, identityOf(renamedTo)]
 
-async function observe(peer: WatchedPeer, act: Act, recordLimitMs: number): Promise<Observed> {
+async function observe(
+  peer: WatchedPeer,
+  act: Act,
+  { recordMs, silenceMs }: RecordLimits,
+): Promise<Observed> {
   const { site, generation, isRestarted } = peer
   const { expected, atMs, isConfirmed } = act
   const mustDie = !expected.records.includes(0)
-  const seen = await site.records.waitFor(generation.gen, mustDie ? recordLimitMs : SILENCE_MS)
+  const seen = await site.records.waitFor(generation.gen, mustDie ? recordMs : silenceMs)
   const name = act.renamedTo ?? peer.name
   const comesBack = expected.runs === 'policy' && isRestarted
   const next = comesBack ? await nextGeneration(site, name, generation.gen) : undefined
@@ -168,9 +177,8 @@ async function afterMail(
 
 /**
  * Does one act on a peer of its own, and checks what follows. The peer is removed afterwards.
- * @param recordLimitMs how long a record may take
  */
-export async function runStep(site: Site, step: Step, recordLimitMs = RECORD_MS): Promise<StepResult> {
+export async function runStep(site: Site, step: Step, limits = LIMITS): Promise<StepResult> {
   const name = `p${step.number}`
   let present = name
   let last: Generation | undefined
@@ -183,7 +191,7 @@ export async function runStep(site: Site, step: Step, recordLimitMs = RECORD_MS)
     const act = await step.kind.act(peer, randomFrom(step.seed))
     present = act.renamedTo ?? name
     const { expected } = act
-    const observed = await observe(peer, act, recordLimitMs)
+    const observed = await observe(peer, act, limits)
     const { gen, identity } = peer.generation
     const { isRestarted } = step
     const problems = compare(expected, observed.found, { isRestarted, hasMail: site.hasMail })

@@ -1,9 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { isFullCampaign } from '@iapeer/dev/testing'
+import { isFullCampaign, privateDirectory } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { KINDS, runDrill } from '../src/index.ts'
+import { closeSite, openSite } from '../src/site.ts'
 
 const daemonProgram = fileURLToPath(new URL('../../../apps/daemon/dist/main.js', import.meta.url))
 const SEED = Number(process.env['IAPEER_CAMPAIGN_SEED'] ?? Math.floor(Math.random() * 1_000_000))
@@ -41,6 +44,26 @@ it('a drill that is interrupted ends, and removes what it has started', async ()
   expect(result.done).toBeLessThan(5)
   expect(places()).toEqual(before)
 }, 120_000)
+
+it('acts that kill the daemon at the same time wait for a start in progress', async () => {
+  const place = privateDirectory()
+  const directory = join(place.path, 'site')
+  const site = await openSite({ daemonProgram, directory, concurrency: 2, hasMail: false })
+  let starts = true
+  const starting = site.daemon.start().finally(() => {
+    starts = false
+  })
+  const kills: Promise<void>[] = []
+  while (starts) {
+    kills.push(site.daemon.kill())
+    await sleep(20)
+  }
+  await expect(starting).resolves.toBeUndefined()
+  await Promise.all(kills)
+  await Promise.all([site.daemon.kill(), site.daemon.start(), site.daemon.kill(), site.daemon.start()])
+  expect(await closeSite(site, false)).toEqual([])
+  await place.remove()
+}, 60_000)
 
 it('an unknown kind is refused before anything is started', async () => {
   const before = places()
