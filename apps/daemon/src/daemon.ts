@@ -3,10 +3,10 @@ import { dirname } from 'node:path'
 import { IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { daemonPaths, rootLayout } from '@iapeer/core/paths'
 import {
-  acquireLock,
+  acquireDaemonLock,
   type Lock,
   makePrivateDirectory,
-  readLockHolder,
+  readDaemonHolder,
   scaffoldRoot,
 } from '@iapeer/core/storage'
 import type { Logger } from 'pino'
@@ -67,10 +67,10 @@ async function lockRoot(root: string): Promise<Lock> {
   const { lock } = daemonPaths(root)
   await makePrivateDirectory(dirname(lock))
   try {
-    return await acquireLock(lock, { limitMs: 0 })
+    return await acquireDaemonLock(root)
   } catch (error) {
     if (!isIapeerError(error) || error.code !== 'lock-held') throw error
-    const holder = await readLockHolder(lock)
+    const holder = await readDaemonHolder(root)
     if (holder === undefined) throw error
     throw new IapeerError(
       `a daemon of ${root} is already running: pid ${holder.pid}, since ${holder.since}`,

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { errnoOf } from '@iapeer/core/errors'
-import { readLockHolder } from '@iapeer/core/storage'
+import { holdsLock } from '@iapeer/core/storage'
 import type { Logger } from 'pino'
 
 const POLL_MS = 2_000
@@ -29,10 +29,6 @@ function socketState(path: string, ours: bigint | undefined): SocketState {
   return found.isSocket() ? 'gone' : 'foreign'
 }
 
-async function isOurs(lock: string): Promise<boolean> {
-  return (await readLockHolder(lock))?.pid === process.pid
-}
-
 /**
  * Checks periodically that this daemon owns its root and can be reached. It creates the socket again if it was deleted. If the lock is
  * gone or another process holds it (the root was deleted or replaced), it calls `onLost`.
@@ -43,7 +39,7 @@ export function watchOwnership(paths: Ownership): () => void {
   let ours = inodeOf(socketPath)
   let logged: SocketState = 'ours'
   const check = async (): Promise<void> => {
-    if (!(await isOurs(lock))) return onLost(`this process does not hold ${lock} any more`)
+    if (!holdsLock(lock)) return onLost(`this process does not hold ${lock} any more`)
     const now = socketState(socketPath, ours)
     if (now !== logged && now !== 'ours') log.warn({ socketPath, now }, 'the socket was deleted or replaced')
     logged = now

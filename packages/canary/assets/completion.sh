@@ -34,9 +34,9 @@ completion_wait() {
   done
 }
 
-# completion_has_line: looks in the rotated logs too
+# completion_has_line: looks in the rotated logs too. A line that a full disk has cut lacks the end of its last field
 completion_has_line() {
-  completion_has_line_log=$RECORD_DIR/exits.log completion_has_line_what=" identity=[^ ]* gen=$GEN .* forensics=."
+  completion_has_line_log=$RECORD_DIR/exits.log completion_has_line_what=" identity=[^ ]* gen=$GEN .* forensics=.*\\.txt\"\\{0,1\\}\$"
   [ "$EVENT" != session ] || completion_has_line_what=" ev=session-exit identity=[^ ]* gen=$GEN .* recorder=hook\$"
   set -- "$completion_has_line_log" "$completion_has_line_log.1" "$completion_has_line_log.2" "$completion_has_line_log.3" \
     "$completion_has_line_log.4" "$completion_has_line_log.5"

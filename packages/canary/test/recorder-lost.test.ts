@@ -179,15 +179,18 @@ describe('a recorder killed between claim and line', () => {
     ])
   })
 
-  it('the completed line is not appended to a torn last line', async () => {
+  it.each([
+    'server_',
+    'server_pid=7 wait_rc=1 cause=server-vanished mode=watch recorder=watch forensics=/var/lib/iapeer/server-de',
+  ])('the line is completed after a torn one, and not appended to it: %s', async (torn) => {
     const bob = await watched(newRoot())
     await claimedOnly(bob)
     appendFileSync(
       join(bob.recordDir, 'exits.log'),
-      `ts=2026-06-10T15:42:07.113Z ev=server-exit identity=claude-bob gen=${bob.gen} server_`,
+      `ts=2026-06-10T15:42:07.113Z ev=server-exit identity=claude-bob gen=${bob.gen} ${torn}`,
     )
     await reconcile(bob)
-    const lines = exits(bob.recordDir).filter((line) => line['forensics'] !== undefined)
+    const lines = exits(bob.recordDir).filter((line) => line['forensics']?.endsWith('.txt'))
     expect(lines).toEqual([expect.objectContaining({ gen: bob.gen, server_pid: String(bob.server.pid) })])
   })
 

@@ -14,6 +14,10 @@ export interface SeenRecord {
 const KEEP_MS = 5 * 60_000
 const LOOK_MS = 100
 
+/** Whether a line is a part of the next one: a full disk took only that, and the recorder wrote it again. */
+const isBeginningOf = (line: string, next: string | undefined): boolean =>
+  next !== undefined && next !== line && next.startsWith(line)
+
 /** Follows an exits.log, also where it is rotated. It keeps the newest records, and the number of records of each generation. */
 export class RecordFollower {
   readonly #path: string
@@ -122,7 +126,8 @@ export class RecordFollower {
     const lines = (this.#rest + text).split('\n')
     this.#rest = lines.pop() ?? ''
     const seenMs = Date.now()
-    const records = lines.flatMap((line) => parseExitsLog(`${line}\n`).records)
+    const whole = lines.filter((line, at) => !isBeginningOf(line, lines[at + 1]))
+    const records = whole.flatMap((line) => parseExitsLog(`${line}\n`).records)
     for (const record of records) {
       this.#recent.push({ record, seenMs })
       const gen = record.gen ?? ''

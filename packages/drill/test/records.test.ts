@@ -36,6 +36,14 @@ it('records are counted by generation, also where a line comes in pieces and the
   expect([1, 2, 3, 4].map((number) => follower.countOf(genOf(number)))).toEqual([1, 2, 1, 0])
 })
 
+it('a line that a full disk has cut, and that is written again, is one record; two whole lines are two', async () => {
+  const { exitsLog, follower } = newLog()
+  appendFileSync(exitsLog, lineOf(1).slice(0, -6))
+  appendFileSync(exitsLog, `\n${lineOf(1)}${lineOf(2)}${lineOf(2)}`)
+  await until('the last line', () => follower.countOf(genOf(2)) === 2)
+  expect(follower.countOf(genOf(1))).toBe(1)
+})
+
 it('a wait for a record that does not come ends at its limit', async () => {
   const { follower } = newLog()
   expect(await follower.waitFor(genOf(9), 50)).toBeUndefined()

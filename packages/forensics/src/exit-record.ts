@@ -108,16 +108,24 @@ export function parseExitLine(line: string): ExitRecord | undefined {
   return ev === 'session-exit' ? sessionExit(common, fields) : undefined
 }
 
-/** Parses an exits.log, or several that are concatenated, the oldest first. Accepts any text and never throws. */
+/**
+ * Parses an exits.log, or several that are concatenated, the oldest first. Accepts any text and never throws. Of two lines of one death
+ * the first counts, unless it is the beginning of the other: a full disk took only that part, and the recorder wrote it again.
+ */
 export function parseExitsLog(text: string): ExitsLog {
   const records = new Map<string, ExitRecord>()
+  const pieces = new Map<string, string>()
   let unreadable = 0
   for (const line of text.split('\n')) {
     for (const piece of line.split(RECORD_START)) {
       if (piece.trim() === '') continue
       const record = parseExitLine(piece)
-      if (record === undefined) unreadable++
-      else if (!records.has(record.id)) records.set(record.id, record)
+      const earlier = record && pieces.get(record.id)
+      const completes = earlier !== undefined && piece !== earlier && piece.startsWith(earlier)
+      if (record === undefined || completes) unreadable++
+      if (record === undefined || (earlier !== undefined && !completes)) continue
+      records.set(record.id, record)
+      pieces.set(record.id, piece)
     }
   }
   return { records: [...records.values()], unreadable }

@@ -6,6 +6,7 @@ const SESSION =
   'ts=2026-06-10T15:42:07.113Z ev=session-exit identity=claude-bob gen=9f2c41d0aa37be10 dead_status=1 dead_signal= leader_pid=812 forensics='
 const SERVER =
   'ts=2026-06-10T15:42:08.113Z ev=server-exit identity=claude-eve gen=aaaa41d0aa37be10 server_pid=801 server_start=77 wait_rc=137 cause=killed signal=SIGKILL mode=guard recorder=guard forensics=/r/x.txt'
+const AGENT = `${SESSION}/r/y.txt recorder=hook`
 
 describe('a line of exits.log', () => {
   it('of a session has exit code and leader', () => {
@@ -103,6 +104,24 @@ describe('a whole exits.log', () => {
 
   it('returns one record for a death that is written twice', () => {
     expect(parseExitsLog(`${SERVER}\n${SERVER}\n`).records).toHaveLength(1)
+  })
+
+  it.each([
+    ['in the path of its snapshot', SERVER.slice(0, -8), SERVER, AGENT],
+    ['after the path', AGENT.slice(0, -3), AGENT, SERVER],
+  ])('takes the whole line of a death whose first line was cut %s', (_where, cut, whole, other) => {
+    for (const text of [`${cut}\n${whole}\n`, `${cut}${other}\n${whole}\n${other}\n`]) {
+      const { records, unreadable } = parseExitsLog(text)
+      expect(records).toContainEqual(parseExitLine(whole))
+      expect(new Set(records.map(({ id }) => id)).size).toBe(records.length)
+      expect(unreadable).toBe(1)
+    }
+  })
+
+  it('takes the first of two lines of a death that say different things', () => {
+    const first = parseExitLine(SESSION)
+    const longer = SESSION.replace('dead_status=', 'dead_status=9')
+    expect(parseExitsLog(`${SESSION}\n${longer} more=1\n`).records).toEqual([first])
   })
 
   it('is parsed without an exception, whatever its text and wherever it is cut', () => {

@@ -1,6 +1,7 @@
 export { type AppendOptions, appendLog } from './append-log.ts'
 export { type WriteOptions, writeFileAtomic, writeFileNew } from './atomic-write.ts'
 export { containedPath } from './contained-path.ts'
+export { acquireDaemonLock, readDaemonHolder } from './daemon-lock.ts'
 export { type DisallowedTools, type LaunchEnv, parseLaunchEnv } from './launch-env.ts'
 export { acquireLock, type LockOptions, withLock } from './lock.ts'
 export { type LockHolder, readLockHolder } from './lock-holder.ts'
@@ -15,4 +16,4 @@ export { LOG_KEEP, LOG_MAX_BYTES, type LogLimits, rotateLog } from './rotate-log
 export { scaffoldRoot } from './scaffold.ts'
 export { splitWords } from './split-words.ts'
 export { sweepDirectoryTemporaries, sweepTemporaries } from './sweep-temporaries.ts'
-export { type Lock, tryLock } from './try-lock.ts'
+export { holdsLock, type Lock, tryLock } from './try-lock.ts'

@@ -73,15 +73,51 @@ export function parseOwner(text: string): LockOwner | undefined {
 /** Returns the kernel's part of a boot, which is the same in every container; `-` if it could not be read. */
 const kernelOf = (boot: string): string => boot.split('/')[0] ?? '-'
 
+/** Returns whether an owner is in another pid namespace of this kernel: in another container, or in an earlier run of this one. */
+export async function isInOtherNamespace({ boot, namespace }: LockOwner): Promise<boolean> {
+  const me = await thisOwner()
+  const kernel = kernelOf(me.boot)
+  return kernel !== '-' && kernelOf(boot) === kernel && namespace !== me.namespace
+}
+
+/** Clock ticks in a second, in which /proc counts (`USER_HZ`, proc(5)). */
+const TICKS = 100
+
+/** Returns when process 1 of this pid namespace was started, in milliseconds since the epoch; undefined if that is not known. */
+function firstStartedMs(me: LockOwner): number | undefined {
+  const [own, first] = [Number(me.token), Number(me.boot.split('/')[1])]
+  if (!Number.isSafeInteger(own) || !Number.isSafeInteger(first)) return undefined
+  return Date.now() - process.uptime() * 1_000 - ((own - first) / TICKS) * 1_000
+}
+
+/** No lock but that of the daemon, which has its own rule, is held for so long: a launch takes less than two minutes. */
+const LONGEST_HELD_MS = 10 * 60_000
+
+/**
+ * Returns whether an owner in another pid namespace was in an earlier run of this container: it took the lock, on a host of this name,
+ * before process 1 was started, and has not released it for much longer than a lock is held.
+ */
+function isOfEarlierRun(owner: LockOwner, me: LockOwner, takenAt: Date): boolean {
+  const startedMs = firstStartedMs(me)
+  const takenMs = takenAt.getTime()
+  const isOld = Date.now() - takenMs > LONGEST_HELD_MS
+  return owner.host === me.host && startedMs !== undefined && takenMs < startedMs && isOld
+}
+
+/** Returns the liveness of the owner of a lock that was taken at a time. */
+export type ObserveOwner = (owner: LockOwner, takenAt: Date) => Promise<Liveness>
+
 /**
  * Returns the liveness of an owner. In the same boot and pid namespace its process is checked. An owner of an earlier
- * boot of this host is gone. A process in another pid namespace or on another host cannot be checked: it is unknown.
+ * boot of this host is gone, and one of an earlier run of this container some minutes after it took the lock. Any other process in another
+ * pid namespace or on another host cannot be checked: it is unknown.
  */
-export async function observeOwner(owner: LockOwner): Promise<Liveness> {
+export async function observeOwner(owner: LockOwner, takenAt: Date): Promise<Liveness> {
   const me = await thisOwner()
   const [theirs, ours] = [kernelOf(owner.boot), kernelOf(me.boot)]
   if (theirs === '-' || ours === '-') return 'unknown'
-  if (owner.namespace !== me.namespace) return theirs !== ours && owner.host === me.host ? 'gone' : 'unknown'
+  if (await isInOtherNamespace(owner)) return isOfEarlierRun(owner, me, takenAt) ? 'gone' : 'unknown'
+  if (owner.namespace !== me.namespace) return owner.host === me.host ? 'gone' : 'unknown'
   if (owner.boot !== me.boot) return owner.host === me.host ? 'gone' : 'unknown'
   return owner.token === '-' ? 'unknown' : observeProcess(owner)
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IapeerError } from '../errors/index.ts'
-import { describeOwner, observeOwner, parseOwner } from './lock-owner.ts'
-import { type Lock, ownerText, tryLock } from './try-lock.ts'
+import { describeOwner, type ObserveOwner, observeOwner, parseOwner } from './lock-owner.ts'
+import { type Lock, observeHolder, ownerText, tryLock } from './try-lock.ts'
 
 /** Options of {@link acquireLock}. */
 export interface LockOptions {
@@ -9,6 +9,8 @@ export interface LockOptions {
   readonly limitMs?: number
   /** Aborts the wait. */
   readonly signal?: AbortSignal | undefined
+  /** How the owner is observed. @default as a process of this host */
+  readonly observe?: ObserveOwner
 }
 
 const LIMIT_MS = 10_000
@@ -16,11 +18,9 @@ const MAX_PAUSE_MS = 25
 
 /** Returns the lock that blocks the caller: if its owner is gone, that can be the lock `.take` of a process taking it over. */
 async function blockerOf(path: string): Promise<string> {
-  const owner = parseOwner(ownerText(path) ?? '')
+  const holder = await observeHolder(path, observeOwner)
   const takeover = `${path}.take`
-  if (owner === undefined || (await observeOwner(owner)) !== 'gone' || ownerText(takeover) === undefined)
-    return path
-  return blockerOf(takeover)
+  return holder?.liveness === 'gone' && ownerText(takeover) !== undefined ? blockerOf(takeover) : path
 }
 
 async function heldError(path: string, limitMs: number): Promise<IapeerError> {
@@ -41,11 +41,11 @@ async function heldError(path: string, limitMs: number): Promise<IapeerError> {
  * @throws IapeerError `lock-held`, which names the holder; the Node.js system error if the link cannot be created
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
-  const { limitMs = LIMIT_MS, signal } = options
+  const { limitMs = LIMIT_MS, signal, observe = observeOwner } = options
   const until = performance.now() + limitMs
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     signal?.throwIfAborted()
-    const lock = await tryLock(path)
+    const lock = await tryLock(path, observe)
     if (lock !== undefined) return lock
     if (performance.now() >= until) throw await heldError(path, limitMs)
     await sleep(pauseMs * (0.5 + Math.random()), undefined, signal ? { signal } : {})

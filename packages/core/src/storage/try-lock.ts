@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { lstatSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { errnoOf } from '../errors/index.ts'
-import { formatOwner, observeOwner, parseOwner, thisOwner } from './lock-owner.ts'
+import { formatOwner, type ObserveOwner, observeOwner, parseOwner, thisOwner } from './lock-owner.ts'
 
 /** A lock that this process holds. */
 export interface Lock {
@@ -26,6 +26,24 @@ export function ownerText(path: string): string | undefined {
     if (errnoOf(error) === 'EINVAL') return ''
     throw error
   }
+}
+
+/** Returns whether this process holds a lock: a person may have removed it, and another process may have taken it since. */
+export function holdsLock(path: string): boolean {
+  const target = held.get(path)
+  return target !== undefined && ownerText(path) === target
+}
+
+/**
+ * Reads who holds a lock, and whether that process is gone.
+ * @returns undefined if the lock is free, or a file of another kind
+ */
+export async function observeHolder(path: string, observe: ObserveOwner) {
+  const takenAt = lstatSync(path, { throwIfNoEntry: false })?.mtime
+  const text = ownerText(path)
+  const owner = parseOwner(text ?? '')
+  if (takenAt === undefined || text === undefined || owner === undefined) return undefined
+  return { owner, text, takenAt, liveness: await observe(owner, takenAt) }
 }
 
 function linkIfFree(target: string, path: string): boolean {
@@ -71,7 +89,7 @@ function keep(path: string, target: string): Lock {
  * dead owner has the lock. The lock is replaced by a rename, so it is never free in between.
  */
 async function takeOver(path: string, target: string, dead: string, depth: number): Promise<boolean> {
-  const takeover = await tryAt(`${path}.take`, depth + 1)
+  const takeover = await tryAt(`${path}.take`, observeOwner, depth + 1)
   if (takeover === undefined) return false
   try {
     if (ownerText(path) !== dead) return false
@@ -85,20 +103,20 @@ async function takeOver(path: string, target: string, dead: string, depth: numbe
   }
 }
 
-async function tryAt(path: string, depth: number): Promise<Lock | undefined> {
+async function tryAt(path: string, observe: ObserveOwner, depth: number): Promise<Lock | undefined> {
   const target = formatOwner(await thisOwner(), randomBytes(8).toString('hex'))
   if (linkIfFree(target, path)) return keep(path, target)
-  const text = ownerText(path) ?? ''
-  const owner = parseOwner(text)
-  if (owner === undefined || depth === MAX_DEPTH || (await observeOwner(owner)) !== 'gone') return undefined
-  return (await takeOver(path, target, text, depth)) ? keep(path, target) : undefined
+  const holder = depth === MAX_DEPTH ? undefined : await observeHolder(path, observe)
+  if (holder?.liveness !== 'gone') return undefined
+  return (await takeOver(path, target, holder.text, depth)) ? keep(path, target) : undefined
 }
 
 /**
  * Takes a lock if it is free or its owner is gone; `acquireLock` describes the lock.
+ * @param observe how an owner is observed
  * @returns undefined if another process holds it
  * @throws the Node.js system error if the link cannot be created
  */
-export function tryLock(path: string): Promise<Lock | undefined> {
-  return tryAt(path, 0)
+export function tryLock(path: string, observe: ObserveOwner = observeOwner): Promise<Lock | undefined> {
+  return tryAt(path, observe, 0)
 }

@@ -8,7 +8,7 @@ import { startInBackground } from '@iapeer/core/exec'
 import { fieldsOf, parseJson } from '@iapeer/core/json'
 import { daemonPaths } from '@iapeer/core/paths'
 import { observeProcess } from '@iapeer/core/process'
-import { type LockHolder, readLockHolder } from '@iapeer/core/storage'
+import { type LockHolder, readDaemonHolder } from '@iapeer/core/storage'
 import { connectDaemon, type DaemonHealth } from '@iapeer/protocol'
 
 const START_MS = 10_000
@@ -39,7 +39,7 @@ export type DaemonStatus =
     }
 
 async function holderOf(root: string): Promise<LockHolder | undefined> {
-  const holder = await readLockHolder(daemonPaths(root).lock)
+  const holder = await readDaemonHolder(root)
   return holder === undefined || holder.liveness === 'gone' ? undefined : holder
 }
 

@@ -63,6 +63,8 @@ interface EventFields {
     readonly conversation?: string | undefined
     /** Why a new conversation began although one was to be resumed. */
     readonly notResumed?: string | undefined
+    /** Why it was started without messages. */
+    readonly withoutMail?: string | undefined
   }
   /** A peer runs, and its launch waits for a person; `dialog` names the dialog on its screen, where it is known. */
   readonly blocked: OfGeneration & {

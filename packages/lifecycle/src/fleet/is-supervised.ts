@@ -1,8 +1,7 @@
-import { daemonPaths } from '@iapeer/core/paths'
-import { readLockHolder } from '@iapeer/core/storage'
+import { readDaemonHolder } from '@iapeer/core/storage'
 
 /** Returns whether a daemon supervises the peers of a root; also true where its process cannot be observed. */
 export async function isSupervised(root: string): Promise<boolean> {
-  const holder = await readLockHolder(daemonPaths(root).lock)
+  const holder = await readDaemonHolder(root)
   return holder !== undefined && holder.liveness !== 'gone'
 }

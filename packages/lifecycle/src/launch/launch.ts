@@ -20,6 +20,7 @@ import {
   type PeerSession,
   phaseOf,
   rebuildSession,
+  sessionsDirectory,
   statusOf,
   withoutFailedResumes,
   writeSession,
@@ -30,7 +31,7 @@ import type { LaunchTicket } from './gate/ticket.ts'
 import { recordEnvironment } from './launch-environment.ts'
 import { readMcpUrl } from './mcp-address.ts'
 import type { LaunchOptions } from './options.ts'
-import { paneLogOf, planLaunch } from './plan.ts'
+import { type PlanInput, paneLogOf, planLaunch } from './plan.ts'
 import { makeSessionDirectory, removeSessionDirectory, sweepSessionDirectories } from './session-directory.ts'
 import { type PreparedLaunch, startSession } from './start-session.ts'
 
@@ -73,13 +74,15 @@ async function prepare(input: PrepareInput): Promise<Omit<PreparedLaunch, 'deadl
   const socketPath = await freeSocket(root, identity, canaries)
   const profile = await getProfile(entry.home)
   const parts = { runtime, personality: entry.personality }
-  const mail = await prepareMail(root)
+  const { mail, withoutMail } = await prepareMail(root)
   try {
     const canSend = mail?.mcpUrl !== undefined || mail?.mcpCommand !== undefined
     const systemPromptFile = adapter.usesDoctrine
       ? (options.systemPromptFile ?? (await writeSystemPrompt(root, entry, profile, { canSend })))
       : undefined
-    const plan = await planLaunch({ root, adapter, entry, parts, profile, systemPromptFile, options, mail })
+    const plan = await planLaunch({
+      ...{ root, adapter, entry, parts, profile, systemPromptFile, options, mail, withoutMail },
+    })
     return { ...plan, root, entry, profile, adapter, identity, socketPath, paneLog: paneLogOf(root, parts) }
   } catch (error) {
     if (mail !== undefined) await removeSessionDirectory(mail.directory)
@@ -87,16 +90,21 @@ async function prepare(input: PrepareInput): Promise<Omit<PreparedLaunch, 'deadl
   }
 }
 
+/** What a session needs for messages, or why it has none. */
+type PreparedMail = Pick<PlanInput, 'mail' | 'withoutMail'>
+
 /** Prepares what a session needs for messages. A disk that takes no directory does not keep a peer from starting. */
-async function prepareMail(root: string): Promise<LaunchMail | undefined> {
+async function prepareMail(root: string): Promise<PreparedMail> {
   try {
     await sweepSessionDirectories(root)
     const directory = await makeSessionDirectory(root)
-    if (directory === undefined) return undefined
-    return { root, directory, bearer: newBearer(), conversation: randomUUID(), ...(await mcpOf(root)) }
+    if (directory === undefined) return { withoutMail: `other users can change ${sessionsDirectory(root)}` }
+    return {
+      mail: { root, directory, bearer: newBearer(), conversation: randomUUID(), ...(await mcpOf(root)) },
+    }
   } catch (error) {
-    if (errnoOf(error) === undefined) throw error
-    return undefined
+    if (errnoOf(error) === undefined || !(error instanceof Error)) throw error
+    return { withoutMail: error.message }
   }
 }
 
@@ -151,6 +159,7 @@ async function noteLaunch(
     readonly ms: number
     readonly conversation: string | undefined
     readonly notResumed: string | undefined
+    readonly withoutMail: string | undefined
   },
 ): Promise<string[]> {
   const failures: string[] = []
@@ -158,8 +167,8 @@ async function noteLaunch(
     onFailure: (error) =>
       failures.push(`the launch is not in lifecycle.log: ${error instanceof Error ? error.message : error}`),
   })
-  const { mode, ms, conversation, notResumed } = start
-  const facts = { identity, gen, mode, ms: Math.round(ms), conversation, notResumed } as const
+  const { ms, ...others } = start
+  const facts = { identity, gen, ms: Math.round(ms), ...others } as const
   await log.note(
     blocked === undefined ? { ev: 'launch', ...facts } : { ev: 'blocked', ...facts, dialog: blocked.dialog },
   )
@@ -244,21 +253,22 @@ async function launchLocked(root: string, launching: Launching): Promise<Launche
       if (prepared.mail !== undefined) await removeSessionDirectory(prepared.mail.directory)
       throw error
     })
-    const { resumed, notResumed, profile } = prepared
+    const { resumed, notResumed, withoutMail, profile } = prepared
     const isDefault = profile.permissions === undefined && prepared.permissions === DEFAULT_PERMISSIONS
     await clearRequests(root, started.session, resumed !== undefined)
     const start = {
       mode: resumed === undefined ? ('fresh' as const) : ('resume' as const),
       ms: performance.now() - calledAt,
       conversation: started.session.conversation?.id,
-      notResumed,
+      ...{ notResumed, withoutMail },
     }
     const logWarnings = await noteLaunch(root, started.session, start)
+    const mailWarnings = withoutMail === undefined ? [] : [`started without messages: ${withoutMail}`]
     const { session, warnings } = started
     return {
       state: phaseOf(session) === 'blocked' ? 'blocked' : 'launched',
       session,
-      warnings: [...warnings, ...logWarnings],
+      warnings: [...warnings, ...logWarnings, ...mailWarnings],
       ...(resumed === undefined ? {} : { resumed }),
       ...(notResumed === undefined ? {} : { notResumed }),
       ...(isDefault ? { defaultPermissions: true } : {}),

@@ -22,7 +22,7 @@ import { type ConversationPlan, planConversation, resolvePinned } from './plan-c
 import type { Resolution } from './resolve-conversation.ts'
 
 /** The input of {@link planLaunch}. */
-interface PlanInput {
+export interface PlanInput {
   readonly root: string
   readonly adapter: RuntimeAdapter
   readonly entry: PeerEntry
@@ -32,6 +32,8 @@ interface PlanInput {
   readonly options: LaunchOptions
   /** Undefined for a launch that is only checked, and for a session without a place for its files. */
   readonly mail?: LaunchMail | undefined
+  /** Why a session has no place for its files. */
+  readonly withoutMail?: string | undefined
 }
 
 /** The command line and environment of a launch. */
@@ -47,6 +49,8 @@ export interface LaunchPlan {
   /** Undefined for a runtime without permissions. */
   readonly permissions: Permissions | undefined
   readonly mail: SessionMail | undefined
+  /** Why the session is launched without messages, if it is. */
+  readonly withoutMail: string | undefined
 }
 
 /** Returns the path of the log that holds the output of a peer's pane. */
@@ -150,8 +154,8 @@ export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
   const permissions = hasPermissions(adapter.name)
     ? permissionsOf(adapter.name, { profile, launchEnv })
     : undefined
-  if (mail !== undefined && !(await canPrepareMail(adapter, { ...request, mail })))
-    return planLaunch({ ...launch, mail: undefined })
+  const withoutMail = mail && (await mailProblem(adapter, { ...request, mail }))
+  if (withoutMail !== undefined) return planLaunch({ ...launch, mail: undefined, withoutMail })
   const argv = mail === undefined ? plain : ((await adapter.mailArgv?.({ ...request, mail })) ?? plain)
   return {
     argv,
@@ -161,6 +165,7 @@ export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
     notResumed: conversation.kind === 'fresh' ? conversation.why : undefined,
     permissions,
     mail: mail === undefined ? undefined : sessionMailOf(mail, pinned?.id),
+    withoutMail: launch.withoutMail,
   }
 }
 
@@ -168,17 +173,20 @@ export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
 const withConversation = (mail: LaunchMail, plan: ConversationPlan): LaunchMail =>
   plan.kind === 'fresh' && plan.id !== undefined ? { ...mail, conversation: plan.id } : mail
 
-/** Writes the files of a session for messages. A disk that takes none does not keep a peer from starting. */
-async function canPrepareMail(
+/**
+ * Writes the files of a session for messages. A disk that takes none does not keep a peer from starting.
+ * @returns why they could not be written
+ */
+async function mailProblem(
   adapter: RuntimeAdapter,
   request: LaunchRequest & { readonly mail: LaunchMail },
-): Promise<boolean> {
+): Promise<string | undefined> {
   try {
     await adapter.prepareMail?.(request)
-    return true
+    return undefined
   } catch (error) {
-    if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
-    return false
+    if (!(error instanceof Error) || (errnoOf(error) === undefined && !isIapeerError(error))) throw error
+    return error.message
   }
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { lstat, rm } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
 import { formatProcessId, identifyProcess, observeProcess, parseProcessId } from '@iapeer/core/process'
 import { makePrivateDirectory, namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
 import { listSessions, sessionsDirectory, wakeWaiting } from '../sessions/index.ts'
@@ -49,7 +50,17 @@ async function isLongOver(directory: string): Promise<boolean> {
   return Date.now() - since > KEEP_MS
 }
 
-/** Removes the directories of sessions that have been over for ten minutes, or whose launch was killed. */
+/** Removes the directory of a session that is over, unless its launch is in progress. */
+async function removeIfOver(directory: string): Promise<void> {
+  const launcher = parseProcessId((await readRegularFile(join(directory, OWNER)))?.text.trim() ?? '')
+  const isLaunching = launcher !== undefined && (await observeProcess(launcher)) !== 'gone'
+  if (!isLaunching && (await isLongOver(directory))) await removeSessionDirectory(directory)
+}
+
+/**
+ * Removes the directories of sessions that have been over for ten minutes, or whose launch was killed. Every launch does so, and two of
+ * them may remove the same one at the same time: one that cannot be removed now is left to the next launch.
+ */
 export async function sweepSessionDirectories(root: string): Promise<void> {
   const parent = sessionsDirectory(root)
   // Listed before the sessions are read: a session that is enrolled meanwhile is not in the list.
@@ -58,8 +69,8 @@ export async function sweepSessionDirectories(root: string): Promise<void> {
   for (const name of names) {
     const directory = join(parent, name)
     if (used.has(directory)) continue
-    const launcher = parseProcessId((await readRegularFile(join(directory, OWNER)))?.text.trim() ?? '')
-    const isLaunching = launcher !== undefined && (await observeProcess(launcher)) !== 'gone'
-    if (!isLaunching && (await isLongOver(directory))) await removeSessionDirectory(directory)
+    await removeIfOver(directory).catch((error: unknown) => {
+      if (errnoOf(error) === undefined) throw error
+    })
   }
 }

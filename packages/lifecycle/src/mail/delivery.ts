@@ -4,7 +4,7 @@ import type { Identity } from '@iapeer/core/identity'
 import { type MailboxId, type Message, type MessageState, OPERATOR_MAILBOX } from '@iapeer/core/mailbox'
 import { daemonPaths, rootLayout } from '@iapeer/core/paths'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
-import { makePrivateDirectory, readLockHolder } from '@iapeer/core/storage'
+import { holdsLock, makePrivateDirectory, readDaemonHolder } from '@iapeer/core/storage'
 import { createEventLog, DirectoryWatch } from '../eventlog/index.ts'
 import { listSessions, type PeerSession } from '../sessions/index.ts'
 import { mailAdapterOf } from './adapters.ts'
@@ -285,8 +285,8 @@ async function recent(box: KnownMailbox['box']): Promise<readonly Message[]> {
 /** Whether this process holds the lock of the daemon; also where no daemon runs, as in a test. */
 async function isOwner(root: string): Promise<boolean> {
   try {
-    const holder = await readLockHolder(daemonPaths(root).lock)
-    return holder === undefined || holder.pid === process.pid
+    const { lock } = daemonPaths(root)
+    return holdsLock(lock) || (await readDaemonHolder(root)) === undefined
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
     return false

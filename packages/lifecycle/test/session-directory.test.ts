@@ -1,0 +1,35 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { makeSessionDirectory, sweepSessionDirectories } from '../src/launch/session-directory.ts'
+import { sessionsDirectory } from '../src/sessions/index.ts'
+import { roots } from './support.ts'
+
+const { newRoot } = roots()
+const nameOf = (number: number): string => number.toString(16).padStart(8, '0')
+
+/** Makes the directory of a session that ended a time ago, in minutes; undefined: its end was not noticed yet. */
+function endedSession(root: string, number: number, minutesAgo: number | undefined): string {
+  const directory = join(sessionsDirectory(root), nameOf(number))
+  mkdirSync(join(directory, 'mail', 'taken'), { recursive: true, mode: 0o700 })
+  if (minutesAgo !== undefined)
+    writeFileSync(join(directory, 'ended'), new Date(Date.now() - minutesAgo * 60_000).toISOString())
+  return directory
+}
+
+describe('the private directories of sessions', () => {
+  it('are removed by several launches at the same time, each of which makes its own', async () => {
+    const { root } = newRoot()
+    for (let number = 0; number < 60; number++) endedSession(root, number, 11)
+    const recent = endedSession(root, 1_000, 9)
+    const unnoticed = endedSession(root, 1_001, undefined)
+    const launches = Array.from({ length: 12 }, async () => {
+      await sweepSessionDirectories(root)
+      return makeSessionDirectory(root)
+    })
+    const made = await Promise.all(launches)
+    const left = readdirSync(sessionsDirectory(root)).map((name) => join(sessionsDirectory(root), name))
+    expect(new Set(left)).toEqual(new Set([...made, recent, unnoticed]))
+    expect(existsSync(join(unnoticed, 'ended'))).toBe(true)
+  })
+})
