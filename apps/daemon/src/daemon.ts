@@ -76,7 +76,10 @@ async function lockRoot(root: string): Promise<Lock> {
       `a daemon of ${root} is already running: pid ${holder.pid}, since ${holder.since}`,
       {
         code: 'daemon-running',
-        hint: 'iapeer daemon status prints its state; iapeer daemon stop stops it.',
+        hint:
+          holder.liveness === 'unknown'
+            ? 'It is in another container or on another host. If it was killed there, try again in a minute, or see docs/containers.md.'
+            : 'iapeer daemon status prints its state; iapeer daemon stop stops it.',
         cause: error,
       },
     )
