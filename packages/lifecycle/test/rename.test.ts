@@ -6,7 +6,7 @@ import { readGenerationName, reconcile } from '@iapeer/canary'
 import { type Identity, toIdentity, toPersonality } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess, readBoot } from '@iapeer/core/process'
-import { listPeers, verifyRegistry } from '@iapeer/core/registry'
+import { listPeers, updatePeer, verifyRegistry } from '@iapeer/core/registry'
 import {
   campaignSize,
   serverAt,
@@ -18,6 +18,7 @@ import {
 import { peerSocketPath } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import {
+  FleetSupervisor,
   finishRename,
   finishSessions,
   fleetView,
@@ -132,6 +133,29 @@ describe('a running peer that is renamed', () => {
     expect(await fleetView(made.root)).toMatchObject([{ lastDeath: `command-bob-${first.gen}` }])
     await stopPeer(made.root, ANN, by)
   })
+
+  it.each(['agent', 'server'] as const)(
+    'whose %s has died a moment before is restarted under its new name',
+    async (what) => {
+      const made = newRoot()
+      const entry = await made.peer(SLEEP)
+      await updatePeer(made.root, entry.personality, { restart: 'on-failure' })
+      const { session: first } = await launchPeer(made.root, entry)
+      process.kill(what === 'agent' ? first.leader.pid : first.server.pid, 'SIGKILL')
+      await until('the record', async () => (await records(made))[0])
+      await renameNamed(made.root, 'bob', ann)
+      const supervisor = new FleetSupervisor(made.root, {
+        ...{ env: { ...process.env, IAPEER_TICK_SECS: '0.3' }, random: () => 0 },
+      })
+      supervisor.start()
+      track(() => supervisor.stop())
+      const next = await until('the restart', async () => (await statusOf(made.root, ANN)).session, 15_000)
+      expect(next.gen).not.toBe(first.gen)
+      await supervisor.stop()
+      await stopPeer(made.root, ANN, by)
+      expect(await records(made)).toMatchObject([{ identity: ANN, id: `command-bob-${first.gen}` }])
+    },
+  )
 
   it('frees its old name for a new peer at once, and each death is recorded under its own name', async () => {
     const made = newRoot()

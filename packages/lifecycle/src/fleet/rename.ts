@@ -18,7 +18,7 @@ import { getPeer, listPeers, type PeerEntry, renamePeer, upsertPeer } from '@iap
 import { acquireLock, readIfExists, replaceFile, tryLock } from '@iapeer/core/storage'
 import { TmuxServer } from '@iapeer/tmux'
 import { createEventLog } from '../eventlog/index.ts'
-import { cleanUpStale } from '../reap/index.ts'
+import { stopUnenrolled } from '../reap/index.ts'
 import {
   LONGEST_LAUNCH_MS,
   moveIdentity,
@@ -40,7 +40,7 @@ interface Pending {
   readonly to: Personality
   readonly home: string
   readonly runtimes: readonly Runtime[]
-  /** The running generations, each with its identity before the rename. */
+  /** The generations that run, or whose end is not settled, each with its identity before the rename. */
   readonly generations: readonly { readonly gen: string; readonly identity: Identity }[]
 }
 
@@ -109,16 +109,25 @@ function withFreeLocks<T>(
   )()
 }
 
-/** Returns the running sessions of a peer; a session that has ended is settled under the old name. */
-async function runningSessions(root: string, identities: readonly Identity[]): Promise<PeerSession[]> {
+/** The sessions of a peer that is renamed. */
+interface Sessions {
+  readonly running: readonly PeerSession[]
+  /** Those whose end is not settled: what follows it is for the daemon to decide, under the new name. */
+  readonly ended: readonly PeerSession[]
+}
+
+/** Returns the sessions of a peer, after the servers of its interrupted launches were stopped. */
+async function sessionsOf(root: string, identities: readonly Identity[]): Promise<Sessions> {
   const running: PeerSession[] = []
+  const ended: PeerSession[] = []
   for (const identity of identities) {
     await rebuildSession(root, identity)
-    const { session } = await statusOf(root, identity)
-    if (session === undefined) await cleanUpStale(root, identity)
-    else running.push(session)
+    const { session, unsettled } = await statusOf(root, identity)
+    if (session !== undefined) running.push(session)
+    else await stopUnenrolled(root, identity)
+    if (unsettled !== undefined) ended.push(unsettled)
   }
-  return running
+  return { running, ended }
 }
 
 /** Checks that the recorders of these sessions can follow a rename. @throws IapeerError `recorder-too-old` */
@@ -181,12 +190,12 @@ export async function renameNamed(root: string, name: string, to: Personality): 
     if (from === to) return { entry: old, formerly: from, running: [] }
     const pairs = pairsOf({ from, to, runtimes })
     return await withLocks(root, pairs, async () => {
-      const sessions = await runningSessions(
+      const sessions = await sessionsOf(
         root,
         pairs.map(([before]) => before),
       )
-      await assertRecordersFollow(root, sessions)
-      const generations = sessions.flatMap(({ gen, identity }) =>
+      await assertRecordersFollow(root, sessions.running)
+      const generations = [...sessions.running, ...sessions.ended].flatMap(({ gen, identity }) =>
         gen === undefined ? [] : [{ gen, identity }],
       )
       const pending: Pending = { ts: new Date().toISOString(), from, to, home, runtimes, generations }
@@ -195,7 +204,7 @@ export async function renameNamed(root: string, name: string, to: Personality): 
       const entry = await changeNames(root, pending, after)
       await carryOut(root, pending)
       const running: PeerSession[] = []
-      for (const session of sessions) {
+      for (const session of sessions.running) {
         const identity = after.get(session.identity) ?? session.identity
         await changeTitle(session, identity)
         running.push({ ...session, identity, recordedAs: session.recordedAs ?? session.identity })

@@ -53,14 +53,11 @@ const hasEnded = (root: string, { identity: present, recordedAs: identity, gen }
     isClaimed(root, { identity, gen }))
 
 /**
- * Stops guarded servers of an identity that have no session: a launch that was killed left them.
+ * Stops guarded servers of an identity that have no session: a launch that was killed left them. The caller holds the lock of the identity.
  * @returns the canaries of the root after that
  */
-async function stopUnenrolledServers(
-  root: string,
-  identity: Identity,
-  session: PeerSession | undefined,
-): Promise<readonly CanaryInfo[]> {
+export async function stopUnenrolled(root: string, identity: Identity): Promise<readonly CanaryInfo[]> {
+  const session = await readSession(root, identity)
   const canaries = await listCanaries(rootRecordLocation(root))
   let isChanged = false
   for (const canary of canaries) {
@@ -86,11 +83,7 @@ async function stopUnenrolledServers(
 export async function cleanUpStale(root: string, identity: Identity): Promise<readonly CanaryInfo[]> {
   const old = await readSession(root, identity)
   if (old !== undefined) await settleEnded(root, old)
-  return stopUnenrolledServers(
-    root,
-    identity,
-    old === undefined ? undefined : await readSession(root, identity),
-  )
+  return stopUnenrolled(root, identity)
 }
 
 /**

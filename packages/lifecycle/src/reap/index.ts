@@ -1,4 +1,4 @@
-export { abortLaunch, cleanUpStale, freeSocket, stopUnfinished } from './clean-up.ts'
+export { abortLaunch, cleanUpStale, freeSocket, stopUnenrolled, stopUnfinished } from './clean-up.ts'
 export { finishSession, finishSessions, isUnrecorded } from './finish.ts'
 export { type Settled, settleEnded } from './settle.ts'
 export { type Afterwards, type StopOptions, type StopResult, stopPeer } from './stop.ts'
