@@ -1,10 +1,10 @@
-import { Command } from 'commander'
+import { Command, Help } from 'commander'
 import { commandLineError, noSuchCommand } from './command-errors.ts'
 import { ALONE, COMMAND_GROUPS, PARENTS, USAGES } from './commands/command-list.ts'
 import type { Usage } from './define-command.ts'
 import { print } from './output.ts'
 import { version } from './version.ts'
-import { wrap } from './wrap.ts'
+import { reflow, wrap } from './wrap.ts'
 
 /** Printed after the list of commands. */
 const EXAMPLES_AND_EXIT_CODES = `
@@ -29,6 +29,14 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such peer,
 /** The longest usage leaves 30 of 80 columns for the summaries; by default commander does not wrap in so few. */
 const MIN_WRAP_COLUMNS = 20
 const HELP_COLUMNS = Math.min(80, process.stdout.columns || 80)
+
+/** Formats an argument, an option or a command: its description is beside it, or below it where the terminal is narrow. */
+function formatItem(term: string, termWidth: number, description: string, help: Help): string {
+  const columns = help.helpWidth ?? HELP_COLUMNS
+  if (description === '' || columns - termWidth - 4 >= MIN_WRAP_COLUMNS)
+    return Help.prototype.formatItem.call(help, term, termWidth, description, help)
+  return [`  ${term}`, ...wrap(description, columns - 6).map((line) => `      ${line}`)].join('\n')
+}
 
 /** Adds the command of the first of two words; without a second word it runs what {@link ALONE} has, or prints its help and exits with 2. */
 function addParent(program: Command, name: string): Command {
@@ -73,7 +81,7 @@ function describe(command: Command, usage: Usage): void {
     if (flags.endsWith('>')) command.option(flags, help, collect)
     else command.option(flags, help)
   }
-  if (usage.details !== undefined) command.addHelpText('after', `\n${usage.details}`)
+  if (usage.details !== undefined) command.addHelpText('after', () => reflow(`\n${usage.details}`))
   const { exitCodes } = usage
   if (exitCodes !== undefined) command.addHelpText('after', () => exitCodesText(exitCodes))
   command.allowExcessArguments(false)
@@ -154,8 +162,8 @@ export async function buildProgram(
     .description('Start and supervise agents in tmux, and learn why they died.')
     .version(version(), '-v, --version', 'print the version')
     .helpCommand(false)
-    .configureHelp({ minWidthToWrap: MIN_WRAP_COLUMNS })
-    .addHelpText('after', EXAMPLES_AND_EXIT_CODES)
+    .configureHelp({ minWidthToWrap: MIN_WRAP_COLUMNS, formatItem })
+    .addHelpText('after', () => reflow(EXAMPLES_AND_EXIT_CODES))
     .allowExcessArguments()
     .action(async (_options, command: Command) => {
       const [word] = command.args

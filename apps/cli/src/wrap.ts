@@ -37,3 +37,13 @@ export function wrapLines(text: string): string {
     })
     .join('\n')
 }
+
+/** The width for which texts with breaks are written. */
+const WRITTEN_COLUMNS = 80
+
+/** Breaks the paragraphs of a text anew for a narrower terminal. A line with an indent is a paragraph of its own. */
+export function reflow(text: string): string {
+  const { columns } = process.stdout
+  if (process.stdout.isTTY !== true || !columns || columns >= WRITTEN_COLUMNS) return text
+  return wrapLines(text.replaceAll(/(?<=\S)\n(?=\S)/g, ' '))
+}

@@ -3,13 +3,15 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { asyncCleanups, privateDirectory, run } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { launcherText } from '../src/commands/setup/launcher.ts'
@@ -40,6 +42,27 @@ function newHome(name = 'home') {
   return { home, bin, path, env, iapeer, launcher }
 }
 
+describe('the man pages', () => {
+  it('are linked, kept where another program made them, and removed', async () => {
+    const { home, iapeer } = newHome()
+    const directory = join(home, '.local', 'share', 'man', 'man1')
+    const at = (name: string): string => join(directory, name)
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(at('iapeer-send.1'), 'not of iapeer')
+    symlinkSync('/nowhere/iapeer/apps/cli/dist/man/iapeer-list.1', at('iapeer-list.1'))
+    symlinkSync('/nowhere/else/iapeer-stop.1', at('iapeer-stop.1'))
+    symlinkSync(join(dirname(MAIN), 'man', 'iapeer-former.1'), at('iapeer-former.1'))
+    expect((await iapeer('install')).exitCode).toBe(0)
+    expect(readlinkSync(at('iapeer-list.1'))).toBe(join(dirname(MAIN), 'man', 'iapeer-list.1'))
+    expect(readFileSync(at('iapeer.1'), 'utf8')).toContain('.TH')
+    expect(readdirSync(directory)).not.toContain('iapeer-former.1')
+    const removed = await iapeer('uninstall', '--stop-peers')
+    expect(removed.stdout).toContain(`removed ${at('iapeer*.1')}`)
+    expect(readdirSync(directory).sort()).toEqual(['iapeer-send.1', 'iapeer-stop.1'])
+    expect(readFileSync(at('iapeer-send.1'), 'utf8')).toBe('not of iapeer')
+  })
+})
+
 describe('iapeer install', () => {
   it('writes a launcher that runs in any directory, keeps exit codes and adds no output', async () => {
     const { path, iapeer, launcher, home } = newHome()
@@ -47,7 +70,7 @@ describe('iapeer install', () => {
       exitCode: 0,
       signal: undefined,
       stderr: '',
-      stdout: `● iapeer is now a command: ${path}\n  iapeer uninstall removes it.\n  ~/.local/bin is on your PATH.\n`,
+      stdout: `● iapeer is now a command: ${path}\n  iapeer uninstall removes it.\n  ~/.local/bin is on your PATH.\n  Its man pages are linked in ${join(home, '.local', 'share', 'man', 'man1')}: man iapeer\n`,
     })
     expect(statSync(path).mode & 0o777).toBe(0o755)
     expect(await launcher('version')).toMatchObject({ exitCode: 0, stdout: '0.1.0\n', stderr: '' })

@@ -2,7 +2,7 @@
 import './small-heap.ts'
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError, isIapeerError, systemHint } from '@iapeer/core/errors'
 import { exitCodeOf } from '@iapeer/core/errors/catalogue'
 import { runProgram } from '@iapeer/core/exec'
 import { locateDaemon } from '@iapeer/core/locate'
@@ -43,9 +43,11 @@ function failureOf(error: unknown): Failure {
     const { code, message, hint } = error
     return hint === undefined ? { code, message } : { code, message, hint }
   }
+  const hint = systemHint(error)
   return {
     code: errnoOf(error) ?? 'internal',
     message: error instanceof Error ? error.message : String(error),
+    ...(hint === undefined ? {} : { hint }),
   }
 }
 

@@ -38,21 +38,21 @@ evidence_run() {
     evidence_run_group=-
     setsid "$@" 2>/dev/null &
     evidence_run_job=$!
-    setsid /bin/sh -c 'sleep "$1" 2>/dev/null || sleep 1; kill -KILL "-$2"' sh "$evidence_run_limit" "$evidence_run_job" >/dev/null 2>&1 &
   else
     evidence_run_group=
     "$@" 2>/dev/null &
     evidence_run_job=$!
-    (
-      clock_nap "$evidence_run_limit"
-      kill -KILL "$evidence_run_job"
-    ) >/dev/null 2>&1 &
   fi
+  (
+    clock_nap "$evidence_run_limit"
+    # Until it leads its group, it is killed alone.
+    kill -KILL "$evidence_run_group$evidence_run_job" || kill -KILL "$evidence_run_job"
+  ) >/dev/null 2>&1 &
   evidence_run_dog=$!
   wait "$evidence_run_job"
   evidence_run_code=$?
-  # Until it leads its group, it is killed alone.
-  { kill -KILL "$evidence_run_group$evidence_run_dog" || kill -KILL "$evidence_run_dog"; } 2>/dev/null
+  # Its `sleep` ends by itself, at the time limit.
+  kill -KILL "$evidence_run_dog" 2>/dev/null
   wait "$evidence_run_dog" 2>/dev/null
   return $evidence_run_code
 }

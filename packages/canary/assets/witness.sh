@@ -178,12 +178,22 @@ witness_clean_command() {
   done
 }
 
+# witness_find_details PID -> FOUND_DETAILS: the fields of a process in DETAILS; starts no process, because the command waits
+witness_find_details() {
+  FOUND_DETAILS=
+  while read -r witness_find_details_pid witness_find_details_rest; do
+    [ "$witness_find_details_pid" != "$1" ] || { FOUND_DETAILS=$witness_find_details_rest && return 0; }
+  done <<EOF
+$DETAILS
+EOF
+}
+
 # witness_describe PID DEPTH: prints a line `process ...`, from ps, or from /proc if ps is too slow
 witness_describe() {
-  set -- "$1" "$2" "$(out "$DETAILS" | sed -n "s/^ *$1  *//p" | sed 1q)"
   witness_describe_pid=$1 witness_describe_depth=$2
+  witness_find_details "$1"
   # shellcheck disable=SC2086 # the words are the fields: ppid user tty start(5) args...
-  set -- $3
+  set -- $FOUND_DETAILS
   if [ $# -ge 9 ]; then
     witness_describe_head="ppid=$1 user=$2 tty=$3 start=$4_$5_$6_$7_$8"
     shift 8

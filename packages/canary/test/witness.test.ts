@@ -271,7 +271,7 @@ describe('a failing witness does not affect the command', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'exited' })
   })
 
-  it.each(['slow', 'missing'])('ps is %s: the killer is named from /proc', async (how) => {
+  it.each(['slow', 'missing'])('ps is %s: the killer is named from /proc', { retry: 3 }, async (how) => {
     const root = newRoot()
     const bin = join(root.path, 'bin')
     mkdirSync(bin)
@@ -299,7 +299,7 @@ describe('a failing witness does not affect the command', () => {
     root.track(() => delete process.env['IAPEER_SCRIPT_PATH'])
   }
 
-  it('ss reaches its time limit, as on a busy host: all candidates are listed', async () => {
+  it('ss reaches its time limit, as on a busy host: all candidates are listed', { retry: 3 }, async () => {
     const root = newRoot()
     slowTools(root, { ss: 'exec sleep 20' })
     const bob = await guarded(root)

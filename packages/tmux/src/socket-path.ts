@@ -22,7 +22,7 @@ export function peerSocketPath(socketDir: string, identity: Identity, nth = 1): 
     `the socket path has ${bytes} bytes; this system allows ${SOCKET_PATH_LIMIT}: ${hashed}`,
     {
       code: 'socket-path-too-long',
-      hint: 'Set IAPEER_SOCK_DIR to a directory with a shorter path.',
+      hint: 'Choose a private directory with a shorter path: iapeer config set sockets.directory DIRECTORY.',
     },
   )
 }

@@ -7,3 +7,4 @@ export {
   type ReceivedCode,
   receivedCode,
 } from './iapeer-error.ts'
+export { systemHint } from './system-hint.ts'

@@ -51,7 +51,10 @@ export function chooseDaemonSocket(root: string, env: NodeJS.ProcessEnv = proces
   if (fitting !== undefined) return fitting
   throw new IapeerError(
     `the socket path has ${Buffer.byteLength(defaultSocket)} bytes; this system allows ${SOCKET_PATH_LIMIT}: ${defaultSocket}`,
-    { code: 'socket-path-too-long', hint: 'Set IAPEER_SOCK_DIR to a private directory with a shorter path.' },
+    {
+      code: 'socket-path-too-long',
+      hint: 'Choose a private directory with a shorter path: iapeer config set sockets.directory DIRECTORY.',
+    },
   )
 }
 

@@ -30,22 +30,41 @@ export async function startDaemonNow(): Promise<StartedDaemon> {
 const NOT_COVERED =
   'without the daemon no peer is restarted, no notification is sent, and a death that tmux misses is recorded only by the next iapeer command'
 
-/** Starts the daemon. @returns what to print about it; undefined if it was running */
-async function tryStartDaemon(): Promise<string | undefined> {
+/** What to print about a start of the daemon. */
+interface Report {
+  readonly line: string
+  /** The code of the error, if it failed with one. */
+  readonly code?: string
+}
+
+/** Starts the daemon. @returns undefined if it was running */
+async function tryStartDaemon(): Promise<Report | undefined> {
   try {
     const now = await daemonStatus(iapeerRoot())
     if (now.state === 'unresponsive')
-      return `the daemon (pid ${now.pid}) does not answer; iapeer daemon stop stops it\n  ${NOT_COVERED}`
+      return {
+        line: `the daemon (pid ${now.pid}) does not answer; iapeer daemon stop stops it\n  ${NOT_COVERED}`,
+      }
     const { state, health } = await startDaemonNow()
     if (state === 'already') return undefined
-    return `also started the daemon (pid ${health.pid}); iapeer daemon stop stops it, --no-daemon starts peers without it`
+    return {
+      line: `also started the daemon (pid ${health.pid}); iapeer daemon stop stops it, --no-daemon starts peers without it`,
+    }
   } catch (error) {
     if (!(error instanceof Error) || (!isIapeerError(error) && errnoOf(error) === undefined)) throw error
-    return `the daemon could not be started: ${error.message}\n  ${NOT_COVERED}; iapeer daemon start tries again`
+    const line = `the daemon could not be started: ${error.message}\n  ${NOT_COVERED}; iapeer daemon start tries again`
+    return isIapeerError(error) ? { line, code: error.code } : { line }
   }
 }
 
-let daemonStart: Promise<void> | undefined
+let daemonStart: Promise<Report | undefined> | undefined
+let isReported = false
+
+/** Prints once what became of the start of the daemon. */
+function reportDaemon(report: Report | undefined): void {
+  if (report !== undefined && !isReported) process.stderr.write(`iapeer: ${report.line}\n`)
+  isReported = true
+}
 
 /**
  * Launches a peer while no daemon is running, and starts the daemon meanwhile, once per process, unless `--no-daemon` or the
@@ -58,17 +77,22 @@ export async function launchAndStartDaemon<T>(
   launch: () => Promise<T>,
 ): Promise<T> {
   const isWanted = wanted !== false && readSwitch(process.env, SETTINGS.autostart)
-  const print = (line: string | undefined): void => {
-    if (line !== undefined) process.stderr.write(`iapeer: ${line}\n`)
-  }
   daemonStart ??= isWanted
-    ? tryStartDaemon().then(print)
-    : Promise.resolve(print(`${NOT_COVERED}; iapeer daemon start starts it`))
-  // The `await` below throws it once the launch is over; until then it must not count as unhandled.
-  daemonStart.catch(() => undefined)
+    ? tryStartDaemon()
+    : Promise.resolve({ line: `${NOT_COVERED}; iapeer daemon start starts it` })
+  // One that failed is reported when the launch is over. The `await` below throws an error; until then it must not count as unhandled.
+  daemonStart.then(
+    (report) => report?.code === undefined && reportDaemon(report),
+    () => undefined,
+  )
   try {
-    return await launch()
-  } finally {
-    await daemonStart
+    const launched = await launch()
+    reportDaemon(await daemonStart)
+    return launched
+  } catch (error) {
+    const report = await daemonStart
+    // What keeps the peer from starting keeps the daemon from it too: that is printed once.
+    if (!isIapeerError(error) || report?.code !== error.code) reportDaemon(report)
+    throw error
   }
 }

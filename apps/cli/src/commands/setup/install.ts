@@ -2,9 +2,10 @@ import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
 import { commandOnPath, type InstalledLauncher, installLauncher, isOnPath, pathAdvice } from './launcher.ts'
+import { linkManPages } from './man-pages.ts'
 
 /** Prints the result, and what is needed so that a shell finds the launcher. */
-export function printInstalled({ state, path, replaced }: InstalledLauncher): void {
+function printInstalled({ state, path, replaced }: InstalledLauncher): void {
   const now = state === 'already' ? 'is already a command' : 'is now a command'
   print(`${paint('green', '●')} ${paint('bold', 'iapeer')} ${now}: ${path}`)
   if (replaced !== undefined) print(`  It started ${replaced} until now.`)
@@ -18,13 +19,22 @@ export function printInstalled({ state, path, replaced }: InstalledLauncher): vo
   else print('  ~/.local/bin is on your PATH.')
 }
 
+/** Makes iapeer a command with its man pages, and prints the result. */
+export async function installAndPrint(): Promise<void> {
+  const installed = await installLauncher()
+  const manDirectory = await linkManPages()
+  printInstalled(installed)
+  if (manDirectory !== undefined) print(`  Its man pages are linked in ${manDirectory}: man iapeer`)
+}
+
 export default defineCommand({
   name: 'install',
-  summary: 'make iapeer a command of your shell: write ~/.local/bin/iapeer',
+  summary: 'make iapeer a command of your shell: write ~/.local/bin/iapeer, and link its man pages',
   options: { json: JSON_OUTPUT },
   run: async ({ options }) => {
+    if (!options.json) return installAndPrint()
     const installed = await installLauncher()
-    if (options.json) printJson({ ...installed, onPath: isOnPath(installed.path) })
-    else printInstalled(installed)
+    await linkManPages()
+    printJson({ ...installed, onPath: isOnPath(installed.path) })
   },
 })

@@ -8,6 +8,7 @@ import { type KeptWatch, listKeptWatches } from '@iapeer/lifecycle/supervise'
 import { recordLocation } from '../deaths/death-records.ts'
 import { completionFiles } from './completion-files.ts'
 import { inspectLauncher, type LauncherState, launcherPath } from './launcher.ts'
+import { manPageLinks } from './man-pages.ts'
 
 /** What iapeer runs and has installed for a root and this user. */
 export interface Survey {
@@ -24,6 +25,8 @@ export interface Survey {
   readonly service: { readonly path: string; readonly isOurs: boolean } | undefined
   readonly launcher: LauncherState & { readonly path: string }
   readonly completions: readonly string[]
+  /** The links to its man pages. */
+  readonly manPages: readonly string[]
 }
 
 async function surveyPeers(root: string) {
@@ -57,5 +60,6 @@ export async function survey(root: string): Promise<Survey> {
     service: installed || foreign || otherRoot !== undefined ? { path, isOurs: installed } : undefined,
     launcher: { path: launcherPath(), ...(await inspectLauncher(launcherPath())) },
     completions: await completionFiles(),
+    manPages: await manPageLinks(),
   }
 }

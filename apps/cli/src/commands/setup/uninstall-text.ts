@@ -10,11 +10,12 @@ const listed = (names: readonly string[]): string => (names.length === 0 ? 'none
 
 /** Returns what an uninstallation would stop, remove and keep. */
 export function planText(root: string, found: Survey, deletesRecords: boolean): string {
-  const { peers, watches, daemonPid, service, launcher, completions } = found
+  const { peers, watches, daemonPid, service, launcher, completions, manPages } = found
   const removed = [
     ...(service?.isOurs === true ? [service.path] : []),
     ...(launcher.state === 'ours' ? [launcher.path] : []),
     ...completions,
+    ...(manPages.length === 0 ? [] : [`${manPages.length} links to man pages`]),
     ...(deletesRecords ? [`records, messages, logs and state in ${root}`] : []),
   ]
   const rows = [

@@ -14,6 +14,7 @@ import { recordLocation } from '../deaths/death-records.ts'
 import { onLogFailure } from '../sessions/log-failure.ts'
 import { deleteRecords } from './delete-records.ts'
 import { removeLauncher } from './launcher.ts'
+import { unlinkManPages } from './man-pages.ts'
 import { type Survey, survey } from './survey.ts'
 import { keptText, planText, staysText } from './uninstall-text.ts'
 
@@ -28,10 +29,10 @@ type Options = OptionValues<typeof OPTIONS>
 
 const DETAILS = `Stops the daemon and, with --stop-peers, every peer and every watch; a tmux
 server that is only watched keeps running. Removes the service,
-~/.local/bin/iapeer and the completion scripts, if iapeer made them. Keeps the
-profiles and homes of peers, config.toml, hooks, this program, and the records
-and messages unless --delete-records is given. Prints what stays and how to
-remove it.
+~/.local/bin/iapeer, the links to its man pages and the completion scripts, if
+iapeer made them. Keeps the profiles and homes of peers, config.toml, hooks,
+this program, and the records and messages unless --delete-records is given.
+Prints what stays and how to remove it.
 
 With --keep-peers the peers stay reachable (it prints how), and their deaths are
 still recorded. They are not restarted or suspended, no notification is sent,
@@ -117,6 +118,8 @@ async function uninstall(
   }
   const records = options.deleteRecords ? await deleteRecords(root) : { deleted: [], linked: [] }
   if (await removeLauncher(found.launcher.path)) removed.push(found.launcher.path)
+  const manPages = await unlinkManPages()
+  if (manPages !== undefined) removed.push(manPages)
   return {
     peers: choice === 'stop' ? 'stopped' : 'kept',
     removed,
@@ -141,7 +144,7 @@ async function report(root: string, found: Survey, { peers, removed, deleted, li
 
 export default defineCommand({
   name: 'uninstall',
-  summary: 'stop iapeer, and remove its service, command and completion scripts',
+  summary: 'stop iapeer, and remove its service, command, man pages and completion scripts',
   details: DETAILS,
   options: OPTIONS,
   run: async ({ options }) => {

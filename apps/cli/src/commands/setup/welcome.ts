@@ -6,15 +6,8 @@ import { defineCommand } from '../../define-command.ts'
 import { EXIT, explain } from '../../exit-code.ts'
 import { print } from '../../output.ts'
 import { table } from '../../table.ts'
-import { printInstalled } from './install.ts'
-import {
-  commandOnPath,
-  inspectLauncher,
-  installLauncher,
-  launcherPath,
-  MAIN,
-  shellQuoted,
-} from './launcher.ts'
+import { installAndPrint } from './install.ts'
+import { commandOnPath, inspectLauncher, launcherPath, MAIN, shellQuoted } from './launcher.ts'
 
 const NEXT = [
   ['create bob -- top', 'create a peer that runs top'],
@@ -25,7 +18,7 @@ const NEXT = [
 /** Installs the launcher. @returns whether it is there; an error is printed, because everything else is done */
 async function install(): Promise<boolean> {
   try {
-    printInstalled(await installLauncher())
+    await installAndPrint()
     return true
   } catch (error) {
     if (!isIapeerError(error)) throw error

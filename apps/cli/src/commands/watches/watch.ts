@@ -23,6 +23,9 @@ const WATCH_OR_START = `
   To learn more about the program in a pane, make it a peer:
   iapeer create NAME --from-pane SOCKET:%PANE`
 
+/** Failures that another socket may not have. */
+const SOCKET_FAILURES: ReadonlySet<string> = new Set(['no-server', 'server-unresponsive', 'is-a-peer'])
+
 export default defineCommand({
   name: 'watch',
   summary: 'watch a running tmux server; it is not changed',
@@ -51,9 +54,10 @@ export default defineCommand({
     if (options.json) return printJson({ ...result, identity })
     if (result.state === 'failed') {
       process.stderr.write(`iapeer: ${identity} is not watched: ${result.reason}\n`)
-      process.stderr.write(
-        "  To print the socket path, run inside that tmux: tmux display-message -p '#{socket_path}'\n",
-      )
+      if (SOCKET_FAILURES.has(result.code))
+        process.stderr.write(
+          "  To print the socket path, run inside that tmux: tmux display-message -p '#{socket_path}'\n",
+        )
       return
     }
     if (result.state === 'skipped') return print(`${identity} is not watched: ${result.reason}`)
