@@ -223,12 +223,12 @@ describe('a narrow terminal', () => {
   })
 })
 
-it.each(['doctor', 'notify list', 'config list', 'show bob'])(
+it.each(['doctor', 'notify list', 'config list', 'show bob', '--help', 'drill --help', 'uninstall --help'])(
   '%s breaks no line in the middle of a word at 46 columns',
   async (command) => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--description', 'A peer.', '--', 'sleep', '1000')
-    const shell = await inPane(home, `iapeer ${command}`, {}, [46, 80])
+    const shell = await inPane(home, `iapeer ${command}`, {}, [46, 300])
     await until('its end', async () => /exit [01]$/.test(await shell.screen()))
     const trimmed = (text: string) => text.replace(/ +$/gm, '')
     // Joined are the lines that the terminal, not the program, has broken.

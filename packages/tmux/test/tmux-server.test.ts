@@ -130,7 +130,7 @@ describe('a socket path', () => {
     expect(() => peerSocketPath(`/${'d'.repeat(110)}`, toIdentity('claude-bob'))).toThrow(
       expect.objectContaining({
         code: 'socket-path-too-long',
-        hint: expect.stringContaining('IAPEER_SOCK_DIR'),
+        hint: expect.stringContaining('sockets.directory'),
       }),
     )
   })
