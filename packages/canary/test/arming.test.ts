@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { run, until } from '@iapeer/dev/testing'
+import { campaignSize, run, until } from '@iapeer/dev/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   canaryChannel,
@@ -34,6 +34,8 @@ import {
   statusOf,
   watched,
 } from './support.ts'
+
+const ARMINGS = campaignSize(25)
 
 const newRoot = roots()
 
@@ -106,7 +108,7 @@ describe('arming a running server', () => {
     const from = performance.now()
     await watched(newRoot())
     const armingMs = performance.now() - from
-    for (let round = 0; round < 25; round++) {
+    for (let round = 0; round < ARMINGS; round++) {
       const root = newRoot()
       const server = await root.server()
       const arming = ensureCanary({
@@ -114,7 +116,7 @@ describe('arming a running server', () => {
         socketPath: server.socketPath,
         recordDir: root.recordDir,
       })
-      await new Promise((resolve) => setTimeout(resolve, (round * armingMs) / 12))
+      await new Promise((resolve) => setTimeout(resolve, (2 * round * armingMs) / ARMINGS))
       server.kill('SIGKILL')
       const result = await arming
       outcomes.add(result.state)

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { until } from '@iapeer/dev/testing'
+import { isFullCampaign, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import {
   completeIntent,
@@ -39,7 +39,9 @@ const words = { by: 'test', why: 'teardown' }
 describe.each([
   { mode: 'watch', arm: watched, killed: 'server-vanished' },
   { mode: 'guard', arm: guarded, killed: 'killed' },
-])('in mode $mode', ({ arm, killed }) => {
+])('in mode $mode', ({ mode, arm, killed }) => {
+  const isRepeated = mode === 'guard' || isFullCampaign()
+
   describe('a server stopped on purpose leaves no record', () => {
     it('and leaves no process and no state behind', async () => {
       const bob = await arm(newRoot())
@@ -49,7 +51,7 @@ describe.each([
       await until('the recorder to exit', () => !existsSync(`/proc/${recorder}`))
     })
 
-    it('under heavy load', async () => {
+    it.runIf(isRepeated)('under heavy load', async () => {
       const root = newRoot()
       for (let job = 0; job < 8; job++) {
         const busy = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' })
@@ -64,7 +66,7 @@ describe.each([
       for (const peer of peers) await expectSilence(peer)
     })
 
-    it('with the recorder stopped (SIGSTOP) for 5 s around it', async () => {
+    it.runIf(isRepeated)('with the recorder stopped (SIGSTOP) for 5 s around it', async () => {
       const bob = await arm(newRoot())
       const recorder = recordOf(bob)?.recorder.pid ?? 0
       process.kill(recorder, 'SIGSTOP')
@@ -271,7 +273,7 @@ describe.each([
       }
     })
 
-    it('sweeping abandoned intents never removes a new one', async () => {
+    it.runIf(isFullCampaign())('sweeping abandoned intents never removes a new one', async () => {
       const bob = await arm(newRoot())
       const declarer = startFixture('declare.mjs', target(bob))
       await linesOf(declarer)('declared')

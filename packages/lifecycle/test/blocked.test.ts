@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
 import { updatePeer } from '@iapeer/core/registry'
 import { acquireLock } from '@iapeer/core/storage'
-import { serverAt, startServer, until } from '@iapeer/dev/testing'
+import { isFullCampaign, serverAt, startServer, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import {
   finishLaunch,
@@ -123,7 +123,7 @@ describe('a launch with an unknown dialog', () => {
     expect((await statusOf(root.root, BOB)).state).toBe('not-running')
   })
 
-  it('gets no key while a client is attached', async () => {
+  it.runIf(isFullCampaign())('gets no key while a client is attached', async () => {
     const root = newRoot()
     const { entry, given } = await fakeAgent(root, [UNKNOWN, TRUST, READY])
     const { session } = await launchPeer(root.root, entry, SHORT)
@@ -146,21 +146,24 @@ describe('a launch with an unknown dialog', () => {
     await stopPeer(root.root, BOB, { by: 'a test' })
   })
 
-  it('keeps text that a person has typed, and sends its message after that text was sent', async () => {
-    const root = newRoot()
-    const { entry, given } = await fakeAgent(root, [UNKNOWN, { input: { text: 'my own' } }], 'Good morning')
-    const { session } = await launchPeer(root.root, entry, SHORT)
-    await pressKeys(session, 'y')
-    await until(
-      'the draft',
-      async () => (await finishLaunch(root.root, session))?.blocked?.dialog === 'draft',
-    )
-    expect(given()).toEqual(['pressed y'])
-    await pressKeys(session, 'Enter')
-    await until('the peer to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
-    expect(given()).toEqual(['pressed y', 'sent my own', 'sent Good morning'])
-    await stopPeer(root.root, BOB, { by: 'a test' })
-  })
+  it.runIf(isFullCampaign())(
+    'keeps text that a person has typed, and sends its message after that text was sent',
+    async () => {
+      const root = newRoot()
+      const { entry, given } = await fakeAgent(root, [UNKNOWN, { input: { text: 'my own' } }], 'Good morning')
+      const { session } = await launchPeer(root.root, entry, SHORT)
+      await pressKeys(session, 'y')
+      await until(
+        'the draft',
+        async () => (await finishLaunch(root.root, session))?.blocked?.dialog === 'draft',
+      )
+      expect(given()).toEqual(['pressed y'])
+      await pressKeys(session, 'Enter')
+      await until('the peer to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
+      expect(given()).toEqual(['pressed y', 'sent my own', 'sent Good morning'])
+      await stopPeer(root.root, BOB, { by: 'a test' })
+    },
+  )
 })
 
 describe('a launcher that waits at an unknown dialog', () => {
@@ -209,19 +212,22 @@ describe('start', () => {
     })
   })
 
-  it('waits for a blocked launch, and returns when a person has answered', async () => {
-    const root = newRoot()
-    const { given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
-    const first = await startNamed(root.root, 'bob', { timeoutMs: 2_000 })
-    expect(first).toMatchObject({ state: 'blocked', screen: 'The moon is full.\nHowl? (y)' })
-    const again = await startNamed(root.root, 'bob', { timeoutMs: 600 })
-    expect(again).toEqual({ ...first, warnings: [] })
-    const waiting = startNamed(root.root, 'bob', { timeoutMs: 20_000 })
-    await pressKeys(await sessionOf(root), 'y')
-    expect(await waiting).toMatchObject({ state: 'launched', gen: first.gen })
-    expect(given()).toEqual(['pressed y', 'sent Good morning'])
-    await stopPeer(root.root, BOB, { by: 'a test' })
-  })
+  it.runIf(isFullCampaign())(
+    'waits for a blocked launch, and returns when a person has answered',
+    async () => {
+      const root = newRoot()
+      const { given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
+      const first = await startNamed(root.root, 'bob', { timeoutMs: 2_000 })
+      expect(first).toMatchObject({ state: 'blocked', screen: 'The moon is full.\nHowl? (y)' })
+      const again = await startNamed(root.root, 'bob', { timeoutMs: 600 })
+      expect(again).toEqual({ ...first, warnings: [] })
+      const waiting = startNamed(root.root, 'bob', { timeoutMs: 20_000 })
+      await pressKeys(await sessionOf(root), 'y')
+      expect(await waiting).toMatchObject({ state: 'launched', gen: first.gen })
+      expect(given()).toEqual(['pressed y', 'sent Good morning'])
+      await stopPeer(root.root, BOB, { by: 'a test' })
+    },
+  )
 
   it('that is aborted while it waits leaves the peer blocked, and fails at once if the peer is stopped', async () => {
     const root = newRoot()
@@ -302,20 +308,23 @@ describe('a process that is killed', () => {
     expect(root.deaths()).toEqual([])
   })
 
-  it('before its launch is blocked leaves nothing behind for the next launch', async () => {
-    const root = newRoot()
-    const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
-    const launcher = inProcess(
-      `await lifecycle.launchPeer(${JSON.stringify(root.root)}, ${JSON.stringify(entry)})`,
-    )
-    const interrupted = await until('the session', () => readSession(root.root, BOB))
-    await launcher.kill()
-    const { state, session } = await launchPeer(root.root, entry, SHORT)
-    expect([state, session.gen === interrupted.gen]).toEqual(['blocked', false])
-    expect(given()).toEqual([])
-    await stopPeer(root.root, BOB, { by: 'a test' })
-    expect(root.deaths()).toEqual([])
-  })
+  it.runIf(isFullCampaign())(
+    'before its launch is blocked leaves nothing behind for the next launch',
+    async () => {
+      const root = newRoot()
+      const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
+      const launcher = inProcess(
+        `await lifecycle.launchPeer(${JSON.stringify(root.root)}, ${JSON.stringify(entry)})`,
+      )
+      const interrupted = await until('the session', () => readSession(root.root, BOB))
+      await launcher.kill()
+      const { state, session } = await launchPeer(root.root, entry, SHORT)
+      expect([state, session.gen === interrupted.gen]).toEqual(['blocked', false])
+      expect(given()).toEqual([])
+      await stopPeer(root.root, BOB, { by: 'a test' })
+      expect(root.deaths()).toEqual([])
+    },
+  )
 
   /** Starts to finish a launch and kills that process as soon as it has started to type. */
   async function killWhileTyping(root: TestRoot, session: PeerSession): Promise<void> {
@@ -329,28 +338,41 @@ describe('a process that is killed', () => {
   const textIn = async ({ socketPath, server, paneId }: PeerSession, text: string): Promise<boolean> =>
     (await serverAt(socketPath, server.pid).tmux('capture-pane', '-p', '-t', paneId)).stdout.includes(text)
 
-  it('while it types the message: the next one sends the message if it is in the input row', async () => {
-    const root = newRoot()
-    const { entry, given } = await fakeAgent(root, [UNKNOWN, { input: { eats: 1 } }], 'Good morning')
-    const { session } = await launchPeer(root.root, entry, SHORT)
-    await pressKeys(session, 'y')
-    await killWhileTyping(root, session)
-    await until('the peer to be ready', async () => (await finishLaunch(root.root, session))?.readyAt, 20_000)
-    expect(given()).toEqual(['pressed y', 'sent Good morning'])
-    await stopPeer(root.root, BOB, { by: 'a test' })
-  })
+  it.runIf(isFullCampaign())(
+    'while it types the message: the next one sends the message if it is in the input row',
+    async () => {
+      const root = newRoot()
+      const { entry, given } = await fakeAgent(root, [UNKNOWN, { input: { eats: 1 } }], 'Good morning')
+      const { session } = await launchPeer(root.root, entry, SHORT)
+      await pressKeys(session, 'y')
+      await killWhileTyping(root, session)
+      await until(
+        'the peer to be ready',
+        async () => (await finishLaunch(root.root, session))?.readyAt,
+        20_000,
+      )
+      expect(given()).toEqual(['pressed y', 'sent Good morning'])
+      await stopPeer(root.root, BOB, { by: 'a test' })
+    },
+  )
 
-  it('while it types the message: the next one does not type a missing message again, and reports it as unknown', async () => {
-    const root = newRoot()
-    const { entry, given } = await fakeAgent(root, [UNKNOWN, { input: { drops: true } }], 'Good morning')
-    const { session } = await launchPeer(root.root, entry, SHORT)
-    await pressKeys(session, 'y')
-    await killWhileTyping(root, session)
-    await until('the peer to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
-    expect(given()).toEqual(['pressed y'])
-    expect(await launchEvents(root)).toMatchObject([{ ev: 'blocked' }, { ev: 'launch', message: 'unknown' }])
-    await stopPeer(root.root, BOB, { by: 'a test' })
-  })
+  it.runIf(isFullCampaign())(
+    'while it types the message: the next one does not type a missing message again, and reports it as unknown',
+    async () => {
+      const root = newRoot()
+      const { entry, given } = await fakeAgent(root, [UNKNOWN, { input: { drops: true } }], 'Good morning')
+      const { session } = await launchPeer(root.root, entry, SHORT)
+      await pressKeys(session, 'y')
+      await killWhileTyping(root, session)
+      await until('the peer to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
+      expect(given()).toEqual(['pressed y'])
+      expect(await launchEvents(root)).toMatchObject([
+        { ev: 'blocked' },
+        { ev: 'launch', message: 'unknown' },
+      ])
+      await stopPeer(root.root, BOB, { by: 'a test' })
+    },
+  )
 })
 
 it('iapeer run holds a blocked peer, finishes its launch, and stops it without a death record', async () => {

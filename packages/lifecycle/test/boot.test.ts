@@ -56,17 +56,20 @@ async function expectNothingLeft({ root, deaths }: TestRoot, state = 'stopped'):
 }
 
 describe('an agent that boots', () => {
-  it('has each dialog answered once, even if the next dialog appears late', async () => {
-    const root = newRoot()
-    const { entry, keys } = await agent(`trust; sleep 1.2; bypass; sleep 0.6; ${READY}`, root)
-    await updatePeer(root.root, 'bob', { permissions: 'skip' })
-    const { session } = await launchPeer(root.root, entry)
-    expect(session.readyAt).toMatch(/^\d{4}-/)
-    expect((await statusOf(root.root, BOB)).session).toEqual(session)
-    expect(keys()).toEqual(['trust Enter', 'no Down', 'yes Enter'])
-    await stopPeer(root.root, BOB, { by: 'a test' })
-    expect(root.deaths()).toEqual([])
-  })
+  it.runIf(isFullCampaign())(
+    'has each dialog answered once, even if the next dialog appears late',
+    async () => {
+      const root = newRoot()
+      const { entry, keys } = await agent(`trust; sleep 1.2; bypass; sleep 0.6; ${READY}`, root)
+      await updatePeer(root.root, 'bob', { permissions: 'skip' })
+      const { session } = await launchPeer(root.root, entry)
+      expect(session.readyAt).toMatch(/^\d{4}-/)
+      expect((await statusOf(root.root, BOB)).session).toEqual(session)
+      expect(keys()).toEqual(['trust Enter', 'no Down', 'yes Enter'])
+      await stopPeer(root.root, BOB, { by: 'a test' })
+      expect(root.deaths()).toEqual([])
+    },
+  )
 
   it('gets its first message, and a second Enter if the first one was lost', async () => {
     const root = newRoot()

@@ -256,22 +256,26 @@ describe('restarts', () => {
     expect(errors).toEqual([])
   }, 120_000)
 
-  it('are held for a person after a second mass death', async () => {
-    const test = newRoot()
-    const entry = await test.peer(SLEEP)
-    await launchPeer(test.root, entry, { env: ENV })
-    await updatePeer(test.root, 'bob', { restart: 'always' })
-    await writeMassDeath(test.root, { kind: 'repeated', atMs: Date.now(), deaths: 30 })
-    const supervisor = new FleetSupervisor(test.root, { env: ENV, random: () => 0 })
-    await supervisor.start()
-    track(() => supervisor.stop())
-    for (const { leader } of await listSessions(test.root)) process.kill(leader.pid, 'SIGKILL')
-    await until(
-      'the restart to be held',
-      async () => (await peerStatus(test.root, 'bob')).queued?.why.includes('iapeer start --all') === true,
-      20_000,
-    )
-    expect((await launchPeer(test.root, entry, { env: ENV })).state).toBe('launched')
-    await stopPeer(test.root, toIdentity('command-bob'), { by: 'the test', graceMs: 500 })
-  }, 60_000)
+  it.runIf(isFullCampaign())(
+    'are held for a person after a second mass death',
+    async () => {
+      const test = newRoot()
+      const entry = await test.peer(SLEEP)
+      await launchPeer(test.root, entry, { env: ENV })
+      await updatePeer(test.root, 'bob', { restart: 'always' })
+      await writeMassDeath(test.root, { kind: 'repeated', atMs: Date.now(), deaths: 30 })
+      const supervisor = new FleetSupervisor(test.root, { env: ENV, random: () => 0 })
+      await supervisor.start()
+      track(() => supervisor.stop())
+      for (const { leader } of await listSessions(test.root)) process.kill(leader.pid, 'SIGKILL')
+      await until(
+        'the restart to be held',
+        async () => (await peerStatus(test.root, 'bob')).queued?.why.includes('iapeer start --all') === true,
+        20_000,
+      )
+      expect((await launchPeer(test.root, entry, { env: ENV })).state).toBe('launched')
+      await stopPeer(test.root, toIdentity('command-bob'), { by: 'the test', graceMs: 500 })
+    },
+    60_000,
+  )
 })

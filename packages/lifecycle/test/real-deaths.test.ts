@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { reconcile } from '@iapeer/canary'
 import { rootRecordLocation } from '@iapeer/core/paths'
-import { run, until } from '@iapeer/dev/testing'
+import { isFullCampaign, run, until } from '@iapeer/dev/testing'
 import type { Verdict } from '@iapeer/forensics'
 import { healLostChild, noteLeaderCgroup } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
@@ -355,7 +355,7 @@ describe('a real death of another kind', () => {
     expect(verdict.killer?.ancestors[0]?.command).toContain('cleanup.sh')
   })
 
-  it('of an agent that fails includes the last line of its output', async () => {
+  it.runIf(isFullCampaign())('of an agent that fails includes the last line of its output', async () => {
     const made = newRoot()
     await start(made, ['sh', '-c', 'sleep 0.3; echo "error: no such model"; exit 1'])
     const verdict = await verdictOf(made)

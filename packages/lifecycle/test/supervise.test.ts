@@ -190,41 +190,49 @@ describe('a supervised peer', () => {
     60_000,
   )
 
-  it('whose program exits at once with code 0 ends in a crash loop too', async () => {
-    const testRoot = newRoot()
-    const { root } = testRoot
-    const errors = await supervise(root)
-    const entry = await keptAlive(testRoot, ['true'])
-    await launchPeer(root, entry).catch((error) => expect(error).toMatchObject({ code: 'program-ended' }))
-    await until('the crash loop', async () => (await statusOf(root, BOB)).state === 'crash-loop', 30_000)
-    expect(errors).toEqual([])
-  }, 60_000)
+  it.runIf(isFullCampaign())(
+    'whose program exits at once with code 0 ends in a crash loop too',
+    async () => {
+      const testRoot = newRoot()
+      const { root } = testRoot
+      const errors = await supervise(root)
+      const entry = await keptAlive(testRoot, ['true'])
+      await launchPeer(root, entry).catch((error) => expect(error).toMatchObject({ code: 'program-ended' }))
+      await until('the crash loop', async () => (await statusOf(root, BOB)).state === 'crash-loop', 30_000)
+      expect(errors).toEqual([])
+    },
+    60_000,
+  )
 
-  it('that waits for its restart does not run, and its view has the time of the restart', async () => {
-    const testRoot = newRoot()
-    const { root } = testRoot
-    await supervise(root, { IAPEER_CRASHLOOP_MAX: '20' })
-    await launchPeer(root, await keptAlive(testRoot, ['sh', '-c', 'sleep 0.3; exit 3']))
-    const pending = await until(
-      'a longer wait',
-      async () => {
+  it.runIf(isFullCampaign())(
+    'that waits for its restart does not run, and its view has the time of the restart',
+    async () => {
+      const testRoot = newRoot()
+      const { root } = testRoot
+      await supervise(root, { IAPEER_CRASHLOOP_MAX: '20' })
+      await launchPeer(root, await keptAlive(testRoot, ['sh', '-c', 'sleep 0.3; exit 3']))
+      const pending = await until(
+        'a longer wait',
+        async () => {
+          const view = await peerView(root, 'bob')
+          return (view.restarts ?? 0) >= 3 && view.nextStartAt !== undefined ? view : undefined
+        },
+        30_000,
+      )
+      expect(pending).toMatchObject({ state: 'failed', identity: BOB })
+      expect(pending.nextStartAt).toBe((await statusOf(root, BOB)).tally.startAt)
+      const back = await until('the peer to run', async () => {
         const view = await peerView(root, 'bob')
-        return (view.restarts ?? 0) >= 3 && view.nextStartAt !== undefined ? view : undefined
-      },
-      30_000,
-    )
-    expect(pending).toMatchObject({ state: 'failed', identity: BOB })
-    expect(pending.nextStartAt).toBe((await statusOf(root, BOB)).tally.startAt)
-    const back = await until('the peer to run', async () => {
-      const view = await peerView(root, 'bob')
-      return view.state === 'running' ? view : undefined
-    })
-    expect(back.nextStartAt).toBeUndefined()
-    expect(Date.parse(back.startedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(pending.nextStartAt ?? ''))
-    await stopPeer(root, BOB, { by: 'a test' })
-    const stopped = await peerView(root, 'bob')
-    expect([stopped.state, stopped.nextStartAt]).toEqual(['stopped', undefined])
-  }, 60_000)
+        return view.state === 'running' ? view : undefined
+      })
+      expect(back.nextStartAt).toBeUndefined()
+      expect(Date.parse(back.startedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(pending.nextStartAt ?? ''))
+      await stopPeer(root, BOB, { by: 'a test' })
+      const stopped = await peerView(root, 'bob')
+      expect([stopped.state, stopped.nextStartAt]).toEqual(['stopped', undefined])
+    },
+    60_000,
+  )
 
   it('whose recorder is killed gets another recorder', async () => {
     const testRoot = newRoot()
@@ -413,27 +421,31 @@ it('a death is settled while the registry is unreadable, and the restart waits f
   await until('the peer to run again', async () => (await statusOf(root, BOB)).state === 'running')
 }, 20_000)
 
-it('the planned restart of a peer happens under its new name', async () => {
-  const testRoot = newRoot()
-  const { root } = testRoot
-  await launchPeer(root, await keptAlive(testRoot, SLEEP))
-  const first = new FleetSupervisor(root, { random: () => 1 })
-  await first.start()
-  process.kill(await leaderOf(testRoot), 'SIGKILL')
-  const { tally } = await until('the plan', async () => {
-    const status = await statusOf(root, BOB)
-    return status.tally.startAt === undefined ? undefined : status
-  })
-  await first.stop()
-  const eva = toIdentity('command-eva')
-  await renameNamed(root, 'bob', toPersonality('eva'))
-  const endings = tally.endings.map((one) => ({ ...one, recordedAs: BOB }))
-  expect((await statusOf(root, eva)).tally).toEqual({ ...tally, endings })
-  expect((await statusOf(root, BOB)).tally.endings).toEqual([])
-  await supervise(root)
-  await until('the peer to run', async () => (await statusOf(root, eva)).state === 'running')
-  await stopPeer(root, eva, { by: 'a test' })
-}, 20_000)
+it.runIf(isFullCampaign())(
+  'the planned restart of a peer happens under its new name',
+  async () => {
+    const testRoot = newRoot()
+    const { root } = testRoot
+    await launchPeer(root, await keptAlive(testRoot, SLEEP))
+    const first = new FleetSupervisor(root, { random: () => 1 })
+    await first.start()
+    process.kill(await leaderOf(testRoot), 'SIGKILL')
+    const { tally } = await until('the plan', async () => {
+      const status = await statusOf(root, BOB)
+      return status.tally.startAt === undefined ? undefined : status
+    })
+    await first.stop()
+    const eva = toIdentity('command-eva')
+    await renameNamed(root, 'bob', toPersonality('eva'))
+    const endings = tally.endings.map((one) => ({ ...one, recordedAs: BOB }))
+    expect((await statusOf(root, eva)).tally).toEqual({ ...tally, endings })
+    expect((await statusOf(root, BOB)).tally.endings).toEqual([])
+    await supervise(root)
+    await until('the peer to run', async () => (await statusOf(root, eva)).state === 'running')
+    await stopPeer(root, eva, { by: 'a test' })
+  },
+  20_000,
+)
 
 it('temporary files of killed writers are removed', async () => {
   const testRoot = newRoot()
@@ -507,37 +519,41 @@ it('socket files of dead servers are removed, and those of running servers are n
   expect([existsSync(session.socketPath), existsSync(foreign.socketPath)]).toEqual([true, true])
 })
 
-it('a supervisor that is killed repeatedly misses no death and counts none twice', async () => {
-  const testRoot = newRoot()
-  const { root, deaths } = testRoot
-  const names = Array.from({ length: 8 }, (_none, at) => `p${at}`)
-  const entries = await Promise.all(names.map((name) => testRoot.peer(SLEEP, name)))
-  await Promise.all(entries.map((entry) => launchPeer(root, entry, { runtime: toRuntime('command') })))
-  const script = fileURLToPath(new URL('fixtures/supervise.mjs', import.meta.url))
-  let child: ChildProcess | undefined
-  track(() => child?.kill('SIGKILL'))
-  const start = (): void => {
-    const env = { ...process.env, IAPEER_TICK_SECS: '0.3' }
-    child = spawn(process.execPath, [script, root], { stdio: ['ignore', 'ignore', 'inherit'], env })
-  }
-  start()
-  for (const [at, { identity, leader, server }] of (await listSessions(root)).entries()) {
-    process.kill(at % 2 === 0 ? leader.pid : server.pid, 'SIGKILL')
-    expect(identity).toMatch(/^command-p/)
-    for (let kill = 0; kill < 3; kill++) {
-      await new Promise((resolve) => setTimeout(resolve, 40 + 90 * kill))
-      child?.kill('SIGKILL')
-      start()
+it.runIf(isFullCampaign())(
+  'a supervisor that is killed repeatedly misses no death and counts none twice',
+  async () => {
+    const testRoot = newRoot()
+    const { root, deaths } = testRoot
+    const names = Array.from({ length: 8 }, (_none, at) => `p${at}`)
+    const entries = await Promise.all(names.map((name) => testRoot.peer(SLEEP, name)))
+    await Promise.all(entries.map((entry) => launchPeer(root, entry, { runtime: toRuntime('command') })))
+    const script = fileURLToPath(new URL('fixtures/supervise.mjs', import.meta.url))
+    let child: ChildProcess | undefined
+    track(() => child?.kill('SIGKILL'))
+    const start = (): void => {
+      const env = { ...process.env, IAPEER_TICK_SECS: '0.3' }
+      child = spawn(process.execPath, [script, root], { stdio: ['ignore', 'ignore', 'inherit'], env })
     }
-  }
-  await until('all deaths to be settled', async () => (await listSessions(root)).length === 0, 40_000)
-  expect(
-    deaths()
-      .map((death) => death['identity'])
-      .sort(),
-  ).toEqual(names.map((name) => `command-${name}`))
-  for (const name of names) {
-    const { tally } = await statusOf(root, toIdentity(`command-${name}`))
-    expect(tally.endings).toHaveLength(1)
-  }
-}, 90_000)
+    start()
+    for (const [at, { identity, leader, server }] of (await listSessions(root)).entries()) {
+      process.kill(at % 2 === 0 ? leader.pid : server.pid, 'SIGKILL')
+      expect(identity).toMatch(/^command-p/)
+      for (let kill = 0; kill < 3; kill++) {
+        await new Promise((resolve) => setTimeout(resolve, 40 + 90 * kill))
+        child?.kill('SIGKILL')
+        start()
+      }
+    }
+    await until('all deaths to be settled', async () => (await listSessions(root)).length === 0, 40_000)
+    expect(
+      deaths()
+        .map((death) => death['identity'])
+        .sort(),
+    ).toEqual(names.map((name) => `command-${name}`))
+    for (const name of names) {
+      const { tally } = await statusOf(root, toIdentity(`command-${name}`))
+      expect(tally.endings).toHaveLength(1)
+    }
+  },
+  90_000,
+)

@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { completeIntent, declareIntent, reconcile } from '@iapeer/canary'
 import { toIdentity } from '@iapeer/core/identity'
 import { observeProcess } from '@iapeer/core/process'
-import { pidsCgroup, run, until } from '@iapeer/dev/testing'
+import { campaignSize, pidsCgroup, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { RUN_HOOK } from '../src/exit-hook.ts'
 import { healLostChild, startLeader } from '../src/index.ts'
 import { exitLines, launches, recorded, reportedSignal } from './support.ts'
+
+const KILLS = campaignSize(30)
 
 const { launch, newDirectory, track } = launches()
 const SLEEP = ['sleep', '1000']
@@ -44,10 +46,10 @@ describe('the exit of a leader is recorded', () => {
 
   it('once if leader and server are killed within 30 ms of each other', async () => {
     const directory = newDirectory()
-    for (let round = 0; round < 30; round++) {
+    for (let round = 0; round < KILLS; round++) {
       const peer = await launch(SLEEP, { directory })
       process.kill(peer.leader.pid, 'SIGKILL')
-      await new Promise((resolve) => setTimeout(resolve, round))
+      await new Promise((resolve) => setTimeout(resolve, (30 * round) / KILLS))
       peer.server.kill('SIGKILL')
       await until('a record', () => peer.deaths().length > 0)
       const deaths = await peer.settled()

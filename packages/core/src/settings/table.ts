@@ -482,7 +482,7 @@ export const SETTINGS = {
   testCampaigns: {
     variable: 'IAPEER_TEST_CAMPAIGNS',
     type: 'text',
-    default: 'a third of the rounds',
+    default: 'a fifth of the rounds',
     description: 'How many rounds or inputs the tests take that repeat the same steps many times: `full`.',
     readBy: ['tests'],
   },
