@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { mayMount, serverAt, smallDisk, until } from '@iapeer/dev/testing'
+import { isFullCampaign, mayMount, serverAt, smallDisk, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { judged, keepingHook, notificationTests } from './notification-support.ts'
 import { ask, roots } from './support.ts'
@@ -53,52 +53,60 @@ it.runIf(mayMount).each([
   90_000,
 )
 
-it('a channel that cannot be reached is in the health with its host and the reason, until it works again', async () => {
-  const { root, up } = newRoot()
-  const { url, got, answer } = await webhook()
-  answer.status = 404
-  const daemon = await up({ IAPEER_TICK_SECS: '0.5', IAPEER_WEBHOOK_URL: `${url}hunter2hunter2` })
-  for (const name of ['bob', 'eva']) {
-    const session = await running({ root, where: daemon.where }, name)
-    serverAt(session.socketPath, session.server.pid).kill('SIGKILL')
-    await until('the delivery', () => got.length > (name === 'bob' ? 0 : 1), 25_000)
-    const text = await until('its result', async () => {
-      const health = await ask(daemon.where, '/healthz')
-      return (name === 'bob' ? /"failure"/ : /"deliveredAt"/).test(health.text) && health.text
-    })
-    expect(text).not.toContain('hunter2')
-    const host = new URL(url).host
-    expect(JSON.parse(text).notifications).toMatchObject([
-      { name: 'webhook', failure: { why: `the webhook at ${host} answered 404` } },
-    ])
-    answer.status = 204
-  }
-}, 60_000)
+it.runIf(isFullCampaign())(
+  'a channel that cannot be reached is in the health with its host and the reason, until it works again',
+  async () => {
+    const { root, up } = newRoot()
+    const { url, got, answer } = await webhook()
+    answer.status = 404
+    const daemon = await up({ IAPEER_TICK_SECS: '0.5', IAPEER_WEBHOOK_URL: `${url}hunter2hunter2` })
+    for (const name of ['bob', 'eva']) {
+      const session = await running({ root, where: daemon.where }, name)
+      serverAt(session.socketPath, session.server.pid).kill('SIGKILL')
+      await until('the delivery', () => got.length > (name === 'bob' ? 0 : 1), 25_000)
+      const text = await until('its result', async () => {
+        const health = await ask(daemon.where, '/healthz')
+        return (name === 'bob' ? /"failure"/ : /"deliveredAt"/).test(health.text) && health.text
+      })
+      expect(text).not.toContain('hunter2')
+      const host = new URL(url).host
+      expect(JSON.parse(text).notifications).toMatchObject([
+        { name: 'webhook', failure: { why: `the webhook at ${host} answered 404` } },
+      ])
+      answer.status = 204
+    }
+  },
+  60_000,
+)
 
-it('a config.toml that breaks while the daemon runs is a problem, without its content, and the former settings stay', async () => {
-  const { root, directory, up } = newRoot()
-  const notified = keepingHook(root, directory)
-  const path = join(root, 'config.toml')
-  writeFileSync(path, '[notify]\nkinds = "all"\n\n[daemon]\ntick_secs = 0.5\n', { mode: 0o600 })
-  const daemon = await up()
-  const problems = async () => JSON.parse((await ask(daemon.where, '/healthz')).text).problems
-  expect(await problems()).toEqual([])
-  writeFileSync(path, '[notify]\nkinds = "gave-up"\nwebhook_url = "https://example.org/hunter2hunter2\n')
-  const [problem] = await until('the problem', async () => (await problems()).length > 0 && problems())
-  expect(problem).toMatchObject({ id: 'config', what: expect.stringContaining(`${path}:3:`) })
-  const [first] = await until('the notification', () => notified().length > 0 && notified())
-  expect(first).toMatchObject({
-    kind: 'daemon-problem',
-    summary: expect.stringContaining('config.toml is not applied'),
-  })
-  expect(JSON.stringify([problem, notified()])).not.toContain('hunter2')
-  await running({ root, where: daemon.where }, 'bob', ['sleep', '2'])
-  await judged(root, 'command-bob')
-  // Only `all` sends an exit with code 0.
-  await until('the death', () => notified().some(({ kind }) => kind === 'death'))
-  writeFileSync(path, '[notify]\nkinds = "all"\n\n[daemon]\ntick_secs = 0.5\n')
-  await until('the end of it', () =>
-    notified().some(({ kind, summary }) => kind === 'recovered' && /config/.test(summary)),
-  )
-  expect(await problems()).toEqual([])
-}, 60_000)
+it.runIf(isFullCampaign())(
+  'a config.toml that breaks while the daemon runs is a problem, without its content, and the former settings stay',
+  async () => {
+    const { root, directory, up } = newRoot()
+    const notified = keepingHook(root, directory)
+    const path = join(root, 'config.toml')
+    writeFileSync(path, '[notify]\nkinds = "all"\n\n[daemon]\ntick_secs = 0.5\n', { mode: 0o600 })
+    const daemon = await up()
+    const problems = async () => JSON.parse((await ask(daemon.where, '/healthz')).text).problems
+    expect(await problems()).toEqual([])
+    writeFileSync(path, '[notify]\nkinds = "gave-up"\nwebhook_url = "https://example.org/hunter2hunter2\n')
+    const [problem] = await until('the problem', async () => (await problems()).length > 0 && problems())
+    expect(problem).toMatchObject({ id: 'config', what: expect.stringContaining(`${path}:3:`) })
+    const [first] = await until('the notification', () => notified().length > 0 && notified())
+    expect(first).toMatchObject({
+      kind: 'daemon-problem',
+      summary: expect.stringContaining('config.toml is not applied'),
+    })
+    expect(JSON.stringify([problem, notified()])).not.toContain('hunter2')
+    await running({ root, where: daemon.where }, 'bob', ['sleep', '2'])
+    await judged(root, 'command-bob')
+    // Only `all` sends an exit with code 0.
+    await until('the death', () => notified().some(({ kind }) => kind === 'death'))
+    writeFileSync(path, '[notify]\nkinds = "all"\n\n[daemon]\ntick_secs = 0.5\n')
+    await until('the end of it', () =>
+      notified().some(({ kind, summary }) => kind === 'recovered' && /config/.test(summary)),
+    )
+    expect(await problems()).toEqual([])
+  },
+  60_000,
+)

@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { createPeer, updatePeer } from '@iapeer/core/registry'
-import { until } from '@iapeer/dev/testing'
+import { isFullCampaign, until } from '@iapeer/dev/testing'
 import { listSessions, statusOf } from '@iapeer/lifecycle/sessions'
 import { expect, it } from 'vitest'
 import { ask, post, roots } from './support.ts'
@@ -60,27 +60,30 @@ it('the daemon restarts a keep-alive peer and streams the events of it, and kill
   expect(lines).toHaveLength(1)
 })
 
-it('a stop ends a launch that the daemon is carrying out, and the launch reports that; a launch of another peer goes on', async () => {
-  const { root, up } = newRoot()
-  for (const name of ['bob', 'eve']) {
-    await createPeer(root, {
-      personality: toPersonality(name),
-      defaultRuntime: toRuntime('claude'),
-      command: ['sh', '-c', 'exec sleep 1000'],
+it.runIf(isFullCampaign())(
+  'a stop ends a launch that the daemon is carrying out, and the launch reports that; a launch of another peer goes on',
+  async () => {
+    const { root, up } = newRoot()
+    for (const name of ['bob', 'eve']) {
+      await createPeer(root, {
+        personality: toPersonality(name),
+        defaultRuntime: toRuntime('claude'),
+        command: ['sh', '-c', 'exec sleep 1000'],
+      })
+    }
+    const { where } = await up()
+    const [bob, eve] = ['bob', 'eve'].map((name) =>
+      post(where, `/v1/peers/${name}/start`, { timeoutMs: 15_000 }),
+    )
+    await until('both launches', async () => (await listSessions(root)).length === 2)
+    const begun = performance.now()
+    expect((await post(where, '/v1/peers/bob/stop')).status).toBe(200)
+    expect(performance.now() - begun).toBeLessThan(10_000)
+    expect((await bob)?.json()).toMatchObject({
+      error: { code: 'not-running', message: 'bob was stopped while it was being started' },
     })
-  }
-  const { where } = await up()
-  const [bob, eve] = ['bob', 'eve'].map((name) =>
-    post(where, `/v1/peers/${name}/start`, { timeoutMs: 15_000 }),
-  )
-  await until('both launches', async () => (await listSessions(root)).length === 2)
-  const begun = performance.now()
-  expect((await post(where, '/v1/peers/bob/stop')).status).toBe(200)
-  expect(performance.now() - begun).toBeLessThan(10_000)
-  expect((await bob)?.json()).toMatchObject({
-    error: { code: 'not-running', message: 'bob was stopped while it was being started' },
-  })
-  expect((await listSessions(root)).map(({ identity }) => String(identity))).toEqual(['claude-eve'])
-  expect((await eve)?.json()).toMatchObject({ session: { state: 'blocked' } })
-  expect((await post(where, '/v1/peers/eve/stop')).status).toBe(200)
-})
+    expect((await listSessions(root)).map(({ identity }) => String(identity))).toEqual(['claude-eve'])
+    expect((await eve)?.json()).toMatchObject({ session: { state: 'blocked' } })
+    expect((await post(where, '/v1/peers/eve/stop')).status).toBe(200)
+  },
+)

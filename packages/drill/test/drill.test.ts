@@ -10,10 +10,10 @@ import { closeSite, openSite } from '../src/site.ts'
 
 const daemonProgram = fileURLToPath(new URL('../../../apps/daemon/dist/main.js', import.meta.url))
 const SEED = Number(process.env['IAPEER_CAMPAIGN_SEED'] ?? Math.floor(Math.random() * 1_000_000))
-const COUNT = isFullCampaign() ? 3 * KINDS.length : KINDS.length
+const COUNT = isFullCampaign() ? 3 * KINDS.length : 12
 const places = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('iapeer-drill-'))
 
-it('a drill with every kind of act and messages finds nothing wrong, and leaves nothing', async () => {
+it('a drill with messages, of every kind in a full run, finds nothing wrong, and leaves nothing', async () => {
   process.stderr.write(`drill seed ${SEED} (IAPEER_CAMPAIGN_SEED repeats it)\n`)
   const before = places()
   const result = await runDrill({ daemonProgram, count: COUNT, concurrency: 4, seed: SEED, mail: true })
@@ -26,9 +26,10 @@ it('a drill with every kind of act and messages finds nothing wrong, and leaves 
   })
   expect([...result.control.values()]).toEqual([['missed'], ['false-record']])
   const skipped = result.skipped.map(({ name }) => name)
-  expect(result.kinds.map(({ name }) => name)).toEqual(
-    KINDS.map(({ name }) => name).filter((name) => !skipped.includes(name)),
-  )
+  const possible = KINDS.map(({ name }) => name).filter((name) => !skipped.includes(name))
+  const done = result.kinds.map(({ name }) => name)
+  expect(done).toEqual(possible.filter((name) => done.includes(name)))
+  expect(done).toHaveLength(Math.min(COUNT, possible.length))
   expect(places()).toEqual(before)
 }, 240_000)
 
