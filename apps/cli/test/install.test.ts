@@ -109,37 +109,44 @@ describe('the packed command, installed alone', () => {
     expect(await ok('--version')).toBe('0.1.0\n')
   }, 120_000)
 
-  it('creates, starts, records, explains, and runs the daemon', async ({ skip }) => {
-    const { root, directory, ok, iapeer, session } = await installation(skip)
-    await ok('create', 'bob', '--', 'sleep', '1000')
-    await ok('start', 'bob')
-    const first = await session('bob')
-    process.kill(first.leader.pid, 'SIGKILL')
-    await until('the record', async () => (await deaths(ok)).length === 1)
-    expect(await ok('autopsy', 'bob')).toMatch(/SIGKILL/)
-    expect(JSON.parse(await ok('autopsy', 'bob', '--json'))).toMatchObject({
-      id: `command-bob-${first.gen}`,
-      verdict: 'killed-by-signal',
-    })
-    await ok('start', 'bob')
-    killServer(await session('bob'))
-    await until('the record', async () => (await deaths(ok)).length === 2)
-    expect(await ok('autopsy', 'bob')).toMatch(/the tmux server was killed by SIGKILL/)
+  it.runIf(isFullCampaign())(
+    'creates, starts, records, explains, and runs the daemon',
+    async ({ skip }) => {
+      const { root, directory, ok, iapeer, session } = await installation(skip)
+      await ok('create', 'bob', '--', 'sleep', '1000')
+      await ok('start', 'bob')
+      const first = await session('bob')
+      process.kill(first.leader.pid, 'SIGKILL')
+      await until('the record', async () => (await deaths(ok)).length === 1)
+      expect(await ok('autopsy', 'bob')).toMatch(/SIGKILL/)
+      expect(JSON.parse(await ok('autopsy', 'bob', '--json'))).toMatchObject({
+        id: `command-bob-${first.gen}`,
+        verdict: 'killed-by-signal',
+      })
+      await ok('start', 'bob')
+      killServer(await session('bob'))
+      await until('the record', async () => (await deaths(ok)).length === 2)
+      expect(await ok('autopsy', 'bob')).toMatch(/the tmux server was killed by SIGKILL/)
 
-    expect(await ok('daemon', 'start')).toMatch(/^● the daemon is running: pid \d+\n$/)
-    const { pid } = JSON.parse(await ok('daemon', 'status', '--json'))
-    if (process.platform === 'linux') {
-      const ps = async (field: string) => (await run('ps', ['-o', `${field}=`, '-p', `${pid}`])).stdout.trim()
-      expect(await ps('comm')).toBe('iapeerd')
-      expect(await ps('args')).toBe(`iapeerd --root ${root}`)
-    }
-    await ok('start', 'bob')
-    await ok('stop', 'bob')
-    expect(await ok('daemon', 'stop')).toBe(`○ the daemon (pid ${pid}) is stopped; the peers keep running\n`)
-    const { stdout: unit } = await iapeer('service', 'install', '--print')
-    expect(unit).toContain(join(directory, 'dist', 'iapeerd.js'))
-    expect(await ok('demo')).toMatch(/All processes and files of the demo are removed/)
-  }, 120_000)
+      expect(await ok('daemon', 'start')).toMatch(/^● the daemon is running: pid \d+\n$/)
+      const { pid } = JSON.parse(await ok('daemon', 'status', '--json'))
+      if (process.platform === 'linux') {
+        const ps = async (field: string) =>
+          (await run('ps', ['-o', `${field}=`, '-p', `${pid}`])).stdout.trim()
+        expect(await ps('comm')).toBe('iapeerd')
+        expect(await ps('args')).toBe(`iapeerd --root ${root}`)
+      }
+      await ok('start', 'bob')
+      await ok('stop', 'bob')
+      expect(await ok('daemon', 'stop')).toBe(
+        `○ the daemon (pid ${pid}) is stopped; the peers keep running\n`,
+      )
+      const { stdout: unit } = await iapeer('service', 'install', '--print')
+      expect(unit).toContain(join(directory, 'dist', 'iapeerd.js'))
+      expect(await ok('demo')).toMatch(/All processes and files of the demo are removed/)
+    },
+    120_000,
+  )
 
   it.runIf(isFullCampaign())(
     'can be removed while peers and the daemon are running: every death is recorded, and the next install explains it',

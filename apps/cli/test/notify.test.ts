@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { asyncCleanups, run, until } from '@iapeer/dev/testing'
+import { asyncCleanups, isFullCampaign, run, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { expect, it } from 'vitest'
 import { type Home, homes, jsonLines, MAIN } from './support.ts'
@@ -159,45 +159,49 @@ async function killByScript(home: Home, socketPath: string): Promise<void> {
   expect(started).toMatchObject({ exitCode: 0 })
 }
 
-it('what sends a death has the killer up to the leader of its session; autopsy has all, and the failure of a channel is shown', async () => {
-  const home = newHome()
-  const failing = await service(500, '')
-  const hook = join(home.path, 'hook')
-  mkdirSync(join(home.root, 'hooks'), { recursive: true })
-  writeFileSync(join(home.root, 'hooks', 'on-death'), `#!/bin/sh\ncat > '${hook}'\n`, { mode: 0o700 })
-  const env = { IAPEER_WEBHOOK_URL: `${failing.url}/secret-token`, IAPEER_TICK_SECS: '1' }
-  track(() => home.iapeer('daemon', 'stop'))
-  expect((await home.iapeerWith(env, 'daemon', 'start')).exitCode).toBe(0)
-  await home.iapeer('create', 'bob', '--', 'sleep', '1000')
-  await home.iapeer('start', 'bob')
-  const [session] = await listSessions(home.root)
-  if (session === undefined) throw new Error('bob does not run')
-  await killByScript(home, session.socketPath)
-  await until('the hook', () => existsSync(hook) && readFileSync(hook, 'utf8').endsWith('\n'), 25_000)
-  await until('the webhook', () => failing.got.length > 0)
-  const markdown = (await home.iapeer('autopsy', 'bob', '--markdown')).stdout
-  for (const text of [readFileSync(hook, 'utf8'), failing.got[0] ?? '', markdown]) {
-    expect(text).toContain('kill-server')
-    expect(text).toContain('cleanup.sh argument-of-script')
-    expect(text).not.toContain('hunter2')
-  }
-  const autopsy = JSON.parse((await home.iapeer('autopsy', 'bob', '--json')).stdout)
-  expect(JSON.stringify(autopsy.killer)).toContain('hunter2-session')
+it.runIf(isFullCampaign())(
+  'what sends a death has the killer up to the leader of its session; autopsy has all, and the failure of a channel is shown',
+  async () => {
+    const home = newHome()
+    const failing = await service(500, '')
+    const hook = join(home.path, 'hook')
+    mkdirSync(join(home.root, 'hooks'), { recursive: true })
+    writeFileSync(join(home.root, 'hooks', 'on-death'), `#!/bin/sh\ncat > '${hook}'\n`, { mode: 0o700 })
+    const env = { IAPEER_WEBHOOK_URL: `${failing.url}/secret-token`, IAPEER_TICK_SECS: '1' }
+    track(() => home.iapeer('daemon', 'stop'))
+    expect((await home.iapeerWith(env, 'daemon', 'start')).exitCode).toBe(0)
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    await home.iapeer('start', 'bob')
+    const [session] = await listSessions(home.root)
+    if (session === undefined) throw new Error('bob does not run')
+    await killByScript(home, session.socketPath)
+    await until('the hook', () => existsSync(hook) && readFileSync(hook, 'utf8').endsWith('\n'), 25_000)
+    await until('the webhook', () => failing.got.length > 0)
+    const markdown = (await home.iapeer('autopsy', 'bob', '--markdown')).stdout
+    for (const text of [readFileSync(hook, 'utf8'), failing.got[0] ?? '', markdown]) {
+      expect(text).toContain('kill-server')
+      expect(text).toContain('cleanup.sh argument-of-script')
+      expect(text).not.toContain('hunter2')
+    }
+    const autopsy = JSON.parse((await home.iapeer('autopsy', 'bob', '--json')).stdout)
+    expect(JSON.stringify(autopsy.killer)).toContain('hunter2-session')
 
-  const host = new URL(failing.url).host
-  const why = `the webhook at ${host} answered 500`
-  for (const words of [['daemon', 'status'], ['notify']]) {
-    const { stdout } = await home.iapeer(...words)
-    expect([words, stdout]).toEqual([words, expect.stringContaining(why)])
-    expect(stdout).not.toMatch(/hunter2|secret-token/)
-  }
-  const doctor = await home.iapeer('doctor', '--json')
-  const finding = jsonLines(doctor.stdout).find(({ id }) => id === 'notifications-failing')
-  expect(finding).toMatchObject({ level: 'warning', what: expect.stringContaining(why) })
-  const events = (await home.iapeer('events')).stdout
-  expect(events).toContain(why)
-  expect(events).not.toContain('secret-token')
-}, 90_000)
+    const host = new URL(failing.url).host
+    const why = `the webhook at ${host} answered 500`
+    for (const words of [['daemon', 'status'], ['notify']]) {
+      const { stdout } = await home.iapeer(...words)
+      expect([words, stdout]).toEqual([words, expect.stringContaining(why)])
+      expect(stdout).not.toMatch(/hunter2|secret-token/)
+    }
+    const doctor = await home.iapeer('doctor', '--json')
+    const finding = jsonLines(doctor.stdout).find(({ id }) => id === 'notifications-failing')
+    expect(finding).toMatchObject({ level: 'warning', what: expect.stringContaining(why) })
+    const events = (await home.iapeer('events')).stdout
+    expect(events).toContain(why)
+    expect(events).not.toContain('secret-token')
+  },
+  90_000,
+)
 
 it('a bad address is refused, by the command and by the daemon, without showing it', async () => {
   const home = newHome()

@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { until } from '@iapeer/dev/testing'
+import { isFullCampaign, until } from '@iapeer/dev/testing'
 import { createEventLog } from '@iapeer/lifecycle/eventlog'
 import { describe, expect, it } from 'vitest'
 import { type Home, homes, jsonLines } from './support.ts'
@@ -141,7 +141,7 @@ describe('iapeer logs', () => {
     expect(await matching.end('SIGINT')).toBe(130)
   })
 
-  it('marks the runs of a real peer, also after a rename', async () => {
+  it.runIf(isFullCampaign())('marks the runs of a real peer, also after a rename', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sh', '-c', 'echo run of $$; exec sleep 1000')
     for (let run = 0; run < 2; run++) {

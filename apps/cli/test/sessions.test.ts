@@ -43,7 +43,7 @@ describe('iapeer start, stop and new', () => {
     expect(readdirSync(join(home.root, 'run'))).toEqual([])
   })
 
-  it('name the runtime of a session only if its peer has several', async () => {
+  it.runIf(isFullCampaign())('name the runtime of a session only if its peer has several', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     expect((await home.iapeer('start', 'bob')).stdout).toMatch(/^● bob is running: pid \d+\n/)
@@ -62,26 +62,29 @@ describe('iapeer start, stop and new', () => {
     expect((await home.iapeer('remove', '-f', 'rob')).stdout).toMatch(/^stopped rob \(command\): pid \d+\n/)
   })
 
-  it('a runtime as a command starts the peer of the directory with a new session', async () => {
-    const home = newHome()
-    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
-    const cwd = join(home.root, 'peers', 'bob')
-    const here = (...args: string[]) => run(process.execPath, [MAIN, ...args], { env: home.env, cwd })
-    const [first] = jsonLines((await here('command', '--json')).stdout)
-    expect(first).toMatchObject({ state: 'launched', identity: 'command-bob' })
-    const [second] = jsonLines((await here('command', '--json')).stdout)
-    expect(second).toMatchObject({ state: 'launched' })
-    expect(second).not.toMatchObject({ gen: Object(first).gen })
-    expect(await here('claude')).toMatchObject({
-      exitCode: 2,
-      stderr: expect.stringContaining('runtimes add claude --peer bob'),
-    })
-    expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'running' }])
-    const nowhere = await run(process.execPath, [MAIN, 'claude'], { env: home.env, cwd: home.path })
-    expect(nowhere).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('iapeer init') })
-    await home.iapeer('stop', 'bob')
-    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
-  })
+  it.runIf(isFullCampaign())(
+    'a runtime as a command starts the peer of the directory with a new session',
+    async () => {
+      const home = newHome()
+      await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+      const cwd = join(home.root, 'peers', 'bob')
+      const here = (...args: string[]) => run(process.execPath, [MAIN, ...args], { env: home.env, cwd })
+      const [first] = jsonLines((await here('command', '--json')).stdout)
+      expect(first).toMatchObject({ state: 'launched', identity: 'command-bob' })
+      const [second] = jsonLines((await here('command', '--json')).stdout)
+      expect(second).toMatchObject({ state: 'launched' })
+      expect(second).not.toMatchObject({ gen: Object(first).gen })
+      expect(await here('claude')).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining('runtimes add claude --peer bob'),
+      })
+      expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'running' }])
+      const nowhere = await run(process.execPath, [MAIN, 'claude'], { env: home.env, cwd: home.path })
+      expect(nowhere).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('iapeer init') })
+      await home.iapeer('stop', 'bob')
+      expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+    },
+  )
 
   it('new does not stop a peer that could not be started again, and keeps the runtime that was named', async () => {
     const home = newHome()

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFil
 import { join } from 'node:path'
 import { listCanaries } from '@iapeer/canary'
 import { rootRecordLocation } from '@iapeer/core/paths'
-import { type Finished, run, serverAt, startServer, until } from '@iapeer/dev/testing'
+import { type Finished, isFullCampaign, run, serverAt, startServer, until } from '@iapeer/dev/testing'
 import { answeringDaemon, stopDaemon } from '@iapeer/host'
 import { listSessions, type PeerSession } from '@iapeer/lifecycle/sessions'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -124,37 +124,41 @@ describe('iapeer uninstall', () => {
     expect(jsonLines(await ok('deaths', '--json')).map(({ identity }) => identity)).toEqual(['command-bob'])
   }, 60_000)
 
-  it('--delete-records deletes records, messages, logs and state, and keeps homes, profiles, settings and linked directories', async () => {
-    const { root, path, ok, session } = newUser()
-    await ok('create', 'ann', '--', 'sleep', '1000')
-    await ok('create', 'bob', '--home', join(path, 'work'), '--', 'sleep', '1000')
-    await ok('config', 'set', 'daemon.tick_secs', '30')
-    await ok('start', 'ann', '--no-daemon')
-    const { server: process, socketPath } = await session('ann')
-    const other = join(path, 'other')
-    mkdirSync(other)
-    writeFileSync(join(other, 'mine'), '')
-    symlinkSync(other, join(root, 'logs', 'linked'))
-    writeFileSync(join(root, 'peers', 'ann', 'work.txt'), 'work')
-    const printed = await ok('uninstall', '--stop-peers', '--delete-records')
-    expect(serverAt(socketPath, process.pid).alive()).toBe(false)
-    expect(readdirSync(root).sort()).toEqual([
-      'config.toml',
-      'hooks',
-      'peers',
-      'peers-profiles.json',
-      'state',
-    ])
-    expect(readdirSync(join(root, 'state'))).toEqual(['homes'])
-    expect(readFileSync(join(root, 'peers', 'ann', 'work.txt'), 'utf8')).toBe('work')
-    expect(readdirSync(other)).toEqual(['mine'])
-    expect(printed).toContain(`deleted the records, messages, logs and state in ${root}`)
-    expect(printed).toMatch(new RegExp(`${join(path, 'work')} +the home of a peer`))
-    // The peers are still known, and start again after a new installation.
-    expect(await ok('list')).toMatch(/ann[\s\S]*bob/)
-    await ok('start', 'ann', '--no-daemon')
-    await ok('stop', 'ann')
-  }, 60_000)
+  it.runIf(isFullCampaign())(
+    '--delete-records deletes records, messages, logs and state, and keeps homes, profiles, settings and linked directories',
+    async () => {
+      const { root, path, ok, session } = newUser()
+      await ok('create', 'ann', '--', 'sleep', '1000')
+      await ok('create', 'bob', '--home', join(path, 'work'), '--', 'sleep', '1000')
+      await ok('config', 'set', 'daemon.tick_secs', '30')
+      await ok('start', 'ann', '--no-daemon')
+      const { server: process, socketPath } = await session('ann')
+      const other = join(path, 'other')
+      mkdirSync(other)
+      writeFileSync(join(other, 'mine'), '')
+      symlinkSync(other, join(root, 'logs', 'linked'))
+      writeFileSync(join(root, 'peers', 'ann', 'work.txt'), 'work')
+      const printed = await ok('uninstall', '--stop-peers', '--delete-records')
+      expect(serverAt(socketPath, process.pid).alive()).toBe(false)
+      expect(readdirSync(root).sort()).toEqual([
+        'config.toml',
+        'hooks',
+        'peers',
+        'peers-profiles.json',
+        'state',
+      ])
+      expect(readdirSync(join(root, 'state'))).toEqual(['homes'])
+      expect(readFileSync(join(root, 'peers', 'ann', 'work.txt'), 'utf8')).toBe('work')
+      expect(readdirSync(other)).toEqual(['mine'])
+      expect(printed).toContain(`deleted the records, messages, logs and state in ${root}`)
+      expect(printed).toMatch(new RegExp(`${join(path, 'work')} +the home of a peer`))
+      // The peers are still known, and start again after a new installation.
+      expect(await ok('list')).toMatch(/ann[\s\S]*bob/)
+      await ok('start', 'ann', '--no-daemon')
+      await ok('stop', 'ann')
+    },
+    60_000,
+  )
 
   it.each([
     [[], 'without a terminal, iapeer uninstall needs --stop-peers or --keep-peers'],
@@ -198,30 +202,34 @@ describe('iapeer uninstall', () => {
     })
   })
 
-  it('a peer that cannot be stopped is an error: launcher and records stay', async () => {
-    const { ok, iapeer, root, at, session } = newUser()
-    await ok('create', 'ann', '--', 'sleep', '1000')
-    await ok('start', 'ann', '--no-daemon')
-    await ok('install')
-    const { socketPath, server } = await session('ann')
-    const process = serverAt(socketPath, server.pid)
-    // Another server has taken the socket of the peer: a stop needs --force.
-    const { renameSync } = await import('node:fs')
-    renameSync(socketPath, `${socketPath}.away`)
-    const taker = await startServer(socketPath)
-    try {
-      const done = await iapeer('uninstall', '--stop-peers', '--delete-records')
-      expect(done.exitCode).toBe(1)
-      expect(done.stderr).toContain('not every peer could be stopped')
-      expect(existsSync(at('.local', 'bin', 'iapeer'))).toBe(true)
-      expect(existsSync(join(root, 'state', 'lifecycle'))).toBe(true)
-      expect(process.alive()).toBe(true)
-    } finally {
-      await taker.end()
-      renameSync(`${socketPath}.away`, socketPath)
-    }
-    await ok('stop', 'ann')
-  }, 60_000)
+  it.runIf(isFullCampaign())(
+    'a peer that cannot be stopped is an error: launcher and records stay',
+    async () => {
+      const { ok, iapeer, root, at, session } = newUser()
+      await ok('create', 'ann', '--', 'sleep', '1000')
+      await ok('start', 'ann', '--no-daemon')
+      await ok('install')
+      const { socketPath, server } = await session('ann')
+      const process = serverAt(socketPath, server.pid)
+      // Another server has taken the socket of the peer: a stop needs --force.
+      const { renameSync } = await import('node:fs')
+      renameSync(socketPath, `${socketPath}.away`)
+      const taker = await startServer(socketPath)
+      try {
+        const done = await iapeer('uninstall', '--stop-peers', '--delete-records')
+        expect(done.exitCode).toBe(1)
+        expect(done.stderr).toContain('not every peer could be stopped')
+        expect(existsSync(at('.local', 'bin', 'iapeer'))).toBe(true)
+        expect(existsSync(join(root, 'state', 'lifecycle'))).toBe(true)
+        expect(process.alive()).toBe(true)
+      } finally {
+        await taker.end()
+        renameSync(`${socketPath}.away`, socketPath)
+      }
+      await ok('stop', 'ann')
+    },
+    60_000,
+  )
 })
 
 describe('iapeer uninstall at a terminal', () => {
