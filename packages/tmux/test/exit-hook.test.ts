@@ -57,7 +57,7 @@ describe('the exit of a leader is recorded', () => {
       expect(['server-exit', 'session-exit']).toContain(deaths[0]?.['ev'])
     }
     await reconcile({ recordDir: join(directory, 'rec') })
-    expect(exitLines(join(directory, 'rec'))).toHaveLength(30)
+    expect(exitLines(join(directory, 'rec'))).toHaveLength(KILLS)
   }, 120_000)
 
   it('in directories whose names contain `#`, quotes and blanks', async () => {

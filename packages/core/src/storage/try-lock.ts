@@ -36,13 +36,15 @@ export function holdsLock(path: string): boolean {
 
 /**
  * Reads who holds a lock, and whether that process is gone.
- * @returns undefined if the lock is free, or a file of another kind
+ * @returns undefined if the lock is free or changes hands, or is a file of another kind
  */
 export async function observeHolder(path: string, observe: ObserveOwner) {
-  const takenAt = lstatSync(path, { throwIfNoEntry: false })?.mtime
   const text = ownerText(path)
-  const owner = parseOwner(text ?? '')
-  if (takenAt === undefined || text === undefined || owner === undefined) return undefined
+  const takenAt = lstatSync(path, { throwIfNoEntry: false })?.mtime
+  // The time is that of this owner only if no other process has taken the lock between the two reads.
+  if (takenAt === undefined || text === undefined || ownerText(path) !== text) return undefined
+  const owner = parseOwner(text)
+  if (owner === undefined) return undefined
   return { owner, text, takenAt, liveness: await observe(owner, takenAt) }
 }
 
