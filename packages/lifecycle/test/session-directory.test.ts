@@ -29,7 +29,10 @@ describe('the private directories of sessions', () => {
     })
     const made = await Promise.all(launches)
     const left = readdirSync(sessionsDirectory(root)).map((name) => join(sessionsDirectory(root), name))
-    expect(new Set(left)).toEqual(new Set([...made, recent, unnoticed]))
+    expect(left).toEqual(expect.arrayContaining([...made, recent, unnoticed]))
+    // Two that remove one at the same time may leave it, empty but for the time of its end.
+    for (const directory of left.filter((one) => ![...made, recent, unnoticed].includes(one)))
+      expect(readdirSync(directory)).toEqual(['ended'])
     expect(existsSync(join(unnoticed, 'ended'))).toBe(true)
   })
 })
