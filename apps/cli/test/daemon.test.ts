@@ -205,12 +205,14 @@ describe('starting a peer', () => {
     60_000,
   )
 
-  it.each([
-    [{ IAPEER_DAEMON_AUTOSTART: 'on' }, ['--no-daemon']],
-    [{ IAPEER_DAEMON_AUTOSTART: 'off' }, []],
-    [{ IAPEER_DAEMON_AUTOSTART: 'False' }, []],
-    [{ IAPEER_DAEMON_AUTOSTART: '0' }, []],
-  ])('with %j %j no daemon is started, and one line says what it would do', async (variables, args) => {
+  it.each(
+    campaignCases([
+      [{ IAPEER_DAEMON_AUTOSTART: 'on' }, ['--no-daemon']],
+      [{ IAPEER_DAEMON_AUTOSTART: 'off' }, []],
+      [{ IAPEER_DAEMON_AUTOSTART: 'False' }, []],
+      [{ IAPEER_DAEMON_AUTOSTART: '0' }, []],
+    ]),
+  )('with %j %j no daemon is started, and one line says what it would do', async (variables, args) => {
     const { iapeer, iapeerWith } = homeWithDaemon()
     for (const name of ['ann', 'bob']) await iapeer('create', name, '--', 'sleep', '1000')
     for (const verb of [
