@@ -114,16 +114,19 @@ esac
     return { ...home, at, start: () => home.iapeerWith(env, 'daemon', 'start', '--json') }
   }
 
-  it('waits for the daemon of the service, which starts slowly, and starts no other daemon', async () => {
-    const iapeerd = fileURLToPath(new URL('../dist/iapeerd.js', import.meta.url))
-    const home = homeWithService(
-      `sleep 1; exec '${process.execPath}' '${iapeerd}' --foreground --root "$IAPEER_ROOT"`,
-    )
-    const started = await home.start()
-    expect(started).toMatchObject({ exitCode: 0, stderr: '' })
-    const pid = Number(readFileSync(home.at('pid'), 'utf8'))
-    expect(jsonLines(started.stdout)).toMatchObject([{ state: 'started', pid }])
-  })
+  it.runIf(isFullCampaign())(
+    'waits for the daemon of the service, which starts slowly, and starts no other daemon',
+    async () => {
+      const iapeerd = fileURLToPath(new URL('../dist/iapeerd.js', import.meta.url))
+      const home = homeWithService(
+        `sleep 1; exec '${process.execPath}' '${iapeerd}' --foreground --root "$IAPEER_ROOT"`,
+      )
+      const started = await home.start()
+      expect(started).toMatchObject({ exitCode: 0, stderr: '' })
+      const pid = Number(readFileSync(home.at('pid'), 'utf8'))
+      expect(jsonLines(started.stdout)).toMatchObject([{ state: 'started', pid }])
+    },
+  )
 
   it.runIf(isFullCampaign())(
     'fails if the daemon of the service does not answer, and starts no other daemon',

@@ -277,31 +277,35 @@ describe('iapeer list --watch', () => {
     await exits(screen, 0)
   }, 60_000)
 
-  it('shows the output and the autopsy of the selected peer, and comes back', async () => {
-    const home = newHome()
-    await home.iapeer('create', 'bob', '--', 'sh', '-c', 'seq 100; exec sleep 1000')
-    await home.iapeer('start', 'bob')
-    const screen = await watching(home, { size: [60, 12] })
-    await showsRow(screen, /^> ● bob/m)
-    await screen.keys('a')
-    await showsRow(screen, /^bob has no recorded death$/m)
-    await screen.keys('l')
-    await showsRow(screen, /^logs of bob {2}rows \d+-\d+ of \d+\n[\s\S]*^99\n100$/m)
-    await screen.keys('Home')
-    await showsRow(screen, /^1\n2\n3$/m)
-    await screen.keys('q')
-    await showsRow(screen, /^> ● bob/m)
-    process.kill(await leaderOf(home, 'command-bob'), 'SIGKILL')
-    await showsRow(screen, /^> ✕ bob +dead \(SIGKILL\)/m)
-    await screen.keys('a')
-    await showsRow(screen, /^autopsy of bob[\s\S]*command-bob/m)
-    await screen.keys('Escape')
-    await showsRow(screen, /^> ✕ bob/m)
-    await screen.keys('?')
-    await showsRow(screen, /^Keys[\s\S]*^s +stop it$/m)
-    await screen.keys('?')
-    await showsRow(screen, /^> ✕ bob/m)
-  }, 60_000)
+  it.runIf(isFullCampaign())(
+    'shows the output and the autopsy of the selected peer, and comes back',
+    async () => {
+      const home = newHome()
+      await home.iapeer('create', 'bob', '--', 'sh', '-c', 'seq 100; exec sleep 1000')
+      await home.iapeer('start', 'bob')
+      const screen = await watching(home, { size: [60, 12] })
+      await showsRow(screen, /^> ● bob/m)
+      await screen.keys('a')
+      await showsRow(screen, /^bob has no recorded death$/m)
+      await screen.keys('l')
+      await showsRow(screen, /^logs of bob {2}rows \d+-\d+ of \d+\n[\s\S]*^99\n100$/m)
+      await screen.keys('Home')
+      await showsRow(screen, /^1\n2\n3$/m)
+      await screen.keys('q')
+      await showsRow(screen, /^> ● bob/m)
+      process.kill(await leaderOf(home, 'command-bob'), 'SIGKILL')
+      await showsRow(screen, /^> ✕ bob +dead \(SIGKILL\)/m)
+      await screen.keys('a')
+      await showsRow(screen, /^autopsy of bob[\s\S]*command-bob/m)
+      await screen.keys('Escape')
+      await showsRow(screen, /^> ✕ bob/m)
+      await screen.keys('?')
+      await showsRow(screen, /^Keys[\s\S]*^s +stop it$/m)
+      await screen.keys('?')
+      await showsRow(screen, /^> ✕ bob/m)
+    },
+    60_000,
+  )
 
   it('Enter attaches to the peer, and the view comes back after the detach', async () => {
     const home = newHome()
@@ -358,7 +362,7 @@ describe('iapeer list --watch', () => {
     expect((await screen.lines()).join('\n')).toMatch(/○ ann [\s\S]*Error: injected/)
   })
 
-  it('exits with the error if the registry can no longer be read', async () => {
+  it.runIf(isFullCampaign())('exits with the error if the registry can no longer be read', async () => {
     const home = newHome()
     await makePeers(home, ['ann'])
     const screen = await watching(home)
@@ -403,7 +407,7 @@ describe('iapeer list --watch', () => {
     await exits(screen, 130)
   })
 
-  it('prints colours unless NO_COLOR is set, and the same rows', async () => {
+  it.runIf(isFullCampaign())('prints colours unless NO_COLOR is set, and the same rows', async () => {
     const home = newHome()
     await makePeers(home, ['ann', 'bob'])
     const rows = [...marked(await listed(home)), KEYS]
@@ -423,17 +427,20 @@ describe('iapeer list --watch', () => {
     expect((await screen.lines()).join('')).toMatch(/^[ -~]*$/)
   })
 
-  it('on a dumb terminal, prints the list again after each change, without control sequences', async () => {
-    const home = newHome()
-    await makePeers(home, ['ann'])
-    const screen = await watching(home, { command: THEN_EXIT_CODE(`TERM=dumb ${WATCH}`) })
-    await showsRow(screen, /○ ann +new/)
-    await home.iapeer('start', 'ann')
-    await showsRow(screen, /^PEER [\s\S]*○ ann +new[\s\S]*\n\nPEER [\s\S]*● ann +running/)
-    expect(await screen.ask('#{alternate_on} #{cursor_flag}')).toBe('0 1')
-    await screen.keys('C-c')
-    await exits(screen, 130)
-  })
+  it.runIf(isFullCampaign())(
+    'on a dumb terminal, prints the list again after each change, without control sequences',
+    async () => {
+      const home = newHome()
+      await makePeers(home, ['ann'])
+      const screen = await watching(home, { command: THEN_EXIT_CODE(`TERM=dumb ${WATCH}`) })
+      await showsRow(screen, /○ ann +new/)
+      await home.iapeer('start', 'ann')
+      await showsRow(screen, /^PEER [\s\S]*○ ann +new[\s\S]*\n\nPEER [\s\S]*● ann +running/)
+      expect(await screen.ask('#{alternate_on} #{cursor_flag}')).toBe('0 1')
+      await screen.keys('C-c')
+      await exits(screen, 130)
+    },
+  )
 
   it('without a terminal, the error names the command for scripts', async () => {
     expect(await newHome().iapeer('list', '--watch')).toMatchObject({

@@ -86,17 +86,22 @@ describe('iapeer start, stop and new', () => {
     },
   )
 
-  it('new does not stop a peer that could not be started again, and keeps the runtime that was named', async () => {
-    const home = newHome()
-    mkdirSync(join(home.path, 'here'))
-    await home.iapeer('create', 'bob', '--cwd', join(home.path, 'here'), '--', 'sleep', '1000')
-    await home.iapeer('start', 'bob')
-    rmSync(join(home.path, 'here'), { recursive: true })
-    const refused = await home.iapeer('new', 'bob')
-    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('does not exist') })
-    expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'running' }])
-    expect((await home.iapeer('new', 'claude-bob')).stderr).toMatch(/no such peer|does not have the runtime/)
-  })
+  it.runIf(isFullCampaign())(
+    'new does not stop a peer that could not be started again, and keeps the runtime that was named',
+    async () => {
+      const home = newHome()
+      mkdirSync(join(home.path, 'here'))
+      await home.iapeer('create', 'bob', '--cwd', join(home.path, 'here'), '--', 'sleep', '1000')
+      await home.iapeer('start', 'bob')
+      rmSync(join(home.path, 'here'), { recursive: true })
+      const refused = await home.iapeer('new', 'bob')
+      expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('does not exist') })
+      expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'running' }])
+      expect((await home.iapeer('new', 'claude-bob')).stderr).toMatch(
+        /no such peer|does not have the runtime/,
+      )
+    },
+  )
 
   it('run exits with 0 if the peer is stopped by another command, and refuses a peer that another run supervises', async () => {
     const home = newHome()
@@ -115,7 +120,7 @@ describe('iapeer start, stop and new', () => {
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   })
 
-  it('a peer does not attach to itself', async () => {
+  it.runIf(isFullCampaign())('a peer does not attach to itself', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     const [started] = jsonLines((await home.iapeer('start', 'bob', '--json')).stdout)
@@ -163,31 +168,34 @@ describe('iapeer start, stop and new', () => {
     60_000,
   )
 
-  it('stop --all leaves no server, guard or socket, and records what died before', async () => {
-    const home = newHome()
-    for (const name of ['ann', 'bob', 'eva']) await home.iapeer('create', name, '--', 'sleep', '1000')
-    await home.iapeer('start', '--all')
-    const sessions = new Map((await listSessions(home.root)).map((one) => [String(one.identity), one]))
-    const of = (name: string) => sessions.get(`command-${name}`) ?? expect.fail(name)
-    // tmux does not notice the end of bob's program, ann's server is killed, eva is running.
-    const bob = of('bob')
-    await run('tmux', ['-S', bob.socketPath, 'set-hook', '-u', '-p', '-t', bob.paneId, 'pane-died'])
-    process.kill(bob.leader.pid, 'SIGKILL')
-    process.kill(of('ann').server.pid, 'SIGKILL')
-    const done = await home.iapeer('stop', '--all')
-    expect([done.exitCode, done.stderr]).toEqual([0, ''])
-    for (const { server } of sessions.values()) expect(await identifyProcess(server.pid)).toBeUndefined()
-    await until('the guards to finish', () => readdirSync(join(home.root, 'state', 'canary')).length === 0)
-    expect(readdirSync(join(home.root, 'run'))).toEqual([])
-    expect(
-      jsonLines((await home.iapeer('deaths', '--json')).stdout)
-        .map(({ identity }) => identity)
-        .sort(),
-    ).toEqual(['command-ann', 'command-bob'])
-    expect((await home.iapeer('list')).stdout).toMatch(
-      /✕ ann +dead \(SIGKILL\)[\s\S]*✕ bob +dead \(SIGKILL\)[\s\S]*○ eva +stopped/,
-    )
-  })
+  it.runIf(isFullCampaign())(
+    'stop --all leaves no server, guard or socket, and records what died before',
+    async () => {
+      const home = newHome()
+      for (const name of ['ann', 'bob', 'eva']) await home.iapeer('create', name, '--', 'sleep', '1000')
+      await home.iapeer('start', '--all')
+      const sessions = new Map((await listSessions(home.root)).map((one) => [String(one.identity), one]))
+      const of = (name: string) => sessions.get(`command-${name}`) ?? expect.fail(name)
+      // tmux does not notice the end of bob's program, ann's server is killed, eva is running.
+      const bob = of('bob')
+      await run('tmux', ['-S', bob.socketPath, 'set-hook', '-u', '-p', '-t', bob.paneId, 'pane-died'])
+      process.kill(bob.leader.pid, 'SIGKILL')
+      process.kill(of('ann').server.pid, 'SIGKILL')
+      const done = await home.iapeer('stop', '--all')
+      expect([done.exitCode, done.stderr]).toEqual([0, ''])
+      for (const { server } of sessions.values()) expect(await identifyProcess(server.pid)).toBeUndefined()
+      await until('the guards to finish', () => readdirSync(join(home.root, 'state', 'canary')).length === 0)
+      expect(readdirSync(join(home.root, 'run'))).toEqual([])
+      expect(
+        jsonLines((await home.iapeer('deaths', '--json')).stdout)
+          .map(({ identity }) => identity)
+          .sort(),
+      ).toEqual(['command-ann', 'command-bob'])
+      expect((await home.iapeer('list')).stdout).toMatch(
+        /✕ ann +dead \(SIGKILL\)[\s\S]*✕ bob +dead \(SIGKILL\)[\s\S]*○ eva +stopped/,
+      )
+    },
+  )
 
   it('a peer that dies is explained', async () => {
     const home = newHome()
@@ -207,7 +215,7 @@ describe('iapeer start, stop and new', () => {
     expect((await home.iapeer('list')).stdout).toMatch(/^✕ bob +failed /m)
   })
 
-  it('a peer keeps running if its rename is refused', async () => {
+  it.runIf(isFullCampaign())('a peer keeps running if its rename is refused', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     await home.iapeer('create', 'ann')
@@ -428,7 +436,7 @@ it.runIf(isFullCampaign())('concurrent starts and stops leave no socket without 
   expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
 })
 
-it("an invalid line of the user's tmux.conf is reported at every start", async () => {
+it.runIf(isFullCampaign())("an invalid line of the user's tmux.conf is reported at every start", async () => {
   const home = newHome()
   await home.iapeer('create', 'bob', '--', 'sleep', '1000')
   mkdirSync(home.root, { recursive: true })

@@ -95,34 +95,38 @@ describe('iapeer uninstall', () => {
     expect(await recordersOf(root)).toEqual([])
   }, 60_000)
 
-  it('--keep-peers keeps peers reachable and recorded, and a later --stop-peers stops them', async () => {
-    const { root, at, ok, session } = newUser()
-    for (const name of ['ann', 'bob']) await ok('create', name, '--', 'sleep', '1000')
-    for (const name of ['ann', 'bob']) await ok('start', name, '--no-daemon')
-    await ok('daemon', 'start')
-    await ok('install')
-    const [ann, bob] = [await session('ann'), await session('bob')]
-    const printed = await ok('uninstall', '--keep-peers')
-    expect(await answeringDaemon(root)).toBe(undefined)
-    expect(existsSync(at('.local', 'bin', 'iapeer'))).toBe(false)
-    expect(printed).toMatch(new RegExp(`command-ann +tmux -S ${ann.socketPath} attach\\n`))
-    expect(printed).toContain('to delete it, once no peer runs: rm -rf')
-    expect(printed).toContain('No peer is restarted')
-    // Reachable by the printed command, and a death is recorded without any iapeer process.
-    const seen = await run('tmux', ['-S', ann.socketPath, 'list-sessions'], {
-      env: { ...process.env, TMUX: '' },
-    })
-    expect(seen.exitCode).toBe(0)
-    serverAt(bob.socketPath, bob.server.pid).kill('SIGKILL')
-    const log = join(root, 'logs', 'iapeer', 'exits.log')
-    await until(
-      'the record',
-      () => existsSync(log) && readFileSync(log, 'utf8').includes('identity=command-bob '),
-    )
-    expect(await ok('uninstall', '--stop-peers')).toContain('stopped: ann\n')
-    expect(serverAt(ann.socketPath, ann.server.pid).alive()).toBe(false)
-    expect(jsonLines(await ok('deaths', '--json')).map(({ identity }) => identity)).toEqual(['command-bob'])
-  }, 60_000)
+  it.runIf(isFullCampaign())(
+    '--keep-peers keeps peers reachable and recorded, and a later --stop-peers stops them',
+    async () => {
+      const { root, at, ok, session } = newUser()
+      for (const name of ['ann', 'bob']) await ok('create', name, '--', 'sleep', '1000')
+      for (const name of ['ann', 'bob']) await ok('start', name, '--no-daemon')
+      await ok('daemon', 'start')
+      await ok('install')
+      const [ann, bob] = [await session('ann'), await session('bob')]
+      const printed = await ok('uninstall', '--keep-peers')
+      expect(await answeringDaemon(root)).toBe(undefined)
+      expect(existsSync(at('.local', 'bin', 'iapeer'))).toBe(false)
+      expect(printed).toMatch(new RegExp(`command-ann +tmux -S ${ann.socketPath} attach\\n`))
+      expect(printed).toContain('to delete it, once no peer runs: rm -rf')
+      expect(printed).toContain('No peer is restarted')
+      // Reachable by the printed command, and a death is recorded without any iapeer process.
+      const seen = await run('tmux', ['-S', ann.socketPath, 'list-sessions'], {
+        env: { ...process.env, TMUX: '' },
+      })
+      expect(seen.exitCode).toBe(0)
+      serverAt(bob.socketPath, bob.server.pid).kill('SIGKILL')
+      const log = join(root, 'logs', 'iapeer', 'exits.log')
+      await until(
+        'the record',
+        () => existsSync(log) && readFileSync(log, 'utf8').includes('identity=command-bob '),
+      )
+      expect(await ok('uninstall', '--stop-peers')).toContain('stopped: ann\n')
+      expect(serverAt(ann.socketPath, ann.server.pid).alive()).toBe(false)
+      expect(jsonLines(await ok('deaths', '--json')).map(({ identity }) => identity)).toEqual(['command-bob'])
+    },
+    60_000,
+  )
 
   it.runIf(isFullCampaign())(
     '--delete-records deletes records, messages, logs and state, and keeps homes, profiles, settings and linked directories',
@@ -279,20 +283,24 @@ describe('iapeer uninstall at a terminal', () => {
     await user.ok('stop', 'ann')
   }, 60_000)
 
-  it('stops the peers after "stop" and "y"', async () => {
-    const user = newUser()
-    await user.ok('create', 'ann', '--', 'sleep', '1000')
-    await user.ok('start', 'ann', '--no-daemon')
-    await user.ok('install')
-    const { socketPath, server } = await user.session('ann')
-    const text = await atTerminal(user, 'uninstall', [
-      [/\[stop\/keep\/CANCEL\]/, 'stop'],
-      [/Uninstall\? \[y\/N\]/, 'y'],
-    ])
-    expect(text).toMatch(/stopped: ann[\s\S]*code 0/)
-    expect(serverAt(socketPath, server.pid).alive()).toBe(false)
-    expect(existsSync(user.at('.local', 'bin', 'iapeer'))).toBe(false)
-  }, 60_000)
+  it.runIf(isFullCampaign())(
+    'stops the peers after "stop" and "y"',
+    async () => {
+      const user = newUser()
+      await user.ok('create', 'ann', '--', 'sleep', '1000')
+      await user.ok('start', 'ann', '--no-daemon')
+      await user.ok('install')
+      const { socketPath, server } = await user.session('ann')
+      const text = await atTerminal(user, 'uninstall', [
+        [/\[stop\/keep\/CANCEL\]/, 'stop'],
+        [/Uninstall\? \[y\/N\]/, 'y'],
+      ])
+      expect(text).toMatch(/stopped: ann[\s\S]*code 0/)
+      expect(serverAt(socketPath, server.pid).alive()).toBe(false)
+      expect(existsSync(user.at('.local', 'bin', 'iapeer'))).toBe(false)
+    },
+    60_000,
+  )
 
   it('remove --purge asks, and keeps the peer and its home unless the answer is yes', async () => {
     const user = newUser()
@@ -323,18 +331,21 @@ describe('iapeer remove --purge', () => {
     expect(readdirSync(home)).toEqual(['.iapeer'])
   })
 
-  it('deletes the home of a renamed peer, and with --force stops a running one', async () => {
-    const { ok, root, iapeer } = newUser()
-    await ok('create', 'ann', '--', 'sleep', '1000')
-    await ok('rename', 'ann', 'eve')
-    await ok('start', 'eve', '--no-daemon')
-    expect(await iapeer('remove', 'eve', '--purge', '--yes')).toMatchObject({ exitCode: 1, stdout: '' })
-    expect(existsSync(join(root, 'peers', 'ann'))).toBe(true)
-    expect(await ok('remove', 'eve', '--purge', '--yes', '--force')).toMatch(
-      /^stopped eve: pid \d+\neve is removed, and /,
-    )
-    expect(readdirSync(join(root, 'peers'))).toEqual([])
-  })
+  it.runIf(isFullCampaign())(
+    'deletes the home of a renamed peer, and with --force stops a running one',
+    async () => {
+      const { ok, root, iapeer } = newUser()
+      await ok('create', 'ann', '--', 'sleep', '1000')
+      await ok('rename', 'ann', 'eve')
+      await ok('start', 'eve', '--no-daemon')
+      expect(await iapeer('remove', 'eve', '--purge', '--yes')).toMatchObject({ exitCode: 1, stdout: '' })
+      expect(existsSync(join(root, 'peers', 'ann'))).toBe(true)
+      expect(await ok('remove', 'eve', '--purge', '--yes', '--force')).toMatch(
+        /^stopped eve: pid \d+\neve is removed, and /,
+      )
+      expect(readdirSync(join(root, 'peers'))).toEqual([])
+    },
+  )
 
   it('without a terminal it needs --yes', async () => {
     const { ok, iapeer, root } = newUser()
