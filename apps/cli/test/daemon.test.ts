@@ -241,6 +241,26 @@ describe('starting a peer', () => {
     rmdirSync(join(root, 'run', 'iapeerd.lock'))
   })
 
+  it('a path that is too long for the sockets of both is one error, and the setting that it names helps', async () => {
+    const { iapeerWith, root } = homeWithDaemon()
+    const sockets = join(root, '..', 's')
+    const long = {
+      IAPEER_ROOT: join(root, 'x'.repeat(90)),
+      IAPEER_DAEMON_AUTOSTART: 'on',
+      XDG_RUNTIME_DIR: '',
+    }
+    await iapeerWith(long, 'create', 'bob', '--', 'sleep', '1000')
+    const refused = await iapeerWith(long, 'start', 'bob')
+    expect(refused).toMatchObject({ exitCode: 2, stdout: '' })
+    expect(refused.stderr).toMatch(
+      /^iapeer: the socket path has \d+ bytes; .*\n {2}.*iapeer config set sockets\.directory .*\n$/,
+    )
+    await iapeerWith(long, 'config', 'set', 'sockets.directory', sockets)
+    expect(await iapeerWith(long, 'start', 'bob')).toMatchObject({ exitCode: 0 })
+    await iapeerWith(long, 'stop', 'bob')
+    expect(await iapeerWith(long, 'daemon', 'stop')).toMatchObject({ exitCode: 0 })
+  })
+
   it('does not start the daemon if the peer is not started: an invalid setting, an unknown peer', async () => {
     const { iapeer, iapeerWith } = homeWithDaemon()
     await iapeer('create', 'bob', '--', 'sleep', '1000')

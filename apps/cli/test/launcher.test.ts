@@ -57,7 +57,7 @@ describe('the man pages', () => {
     expect(readFileSync(at('iapeer.1'), 'utf8')).toContain('.TH')
     expect(readdirSync(directory)).not.toContain('iapeer-former.1')
     const removed = await iapeer('uninstall', '--stop-peers')
-    expect(removed.stdout).toContain(`removed ${at('iapeer*.1')}`)
+    expect(removed.stdout).toMatch(new RegExp(`removed \\d+ links to man pages in ${directory}\n`))
     expect(readdirSync(directory).sort()).toEqual(['iapeer-send.1', 'iapeer-stop.1'])
     expect(readFileSync(at('iapeer-send.1'), 'utf8')).toBe('not of iapeer')
   })

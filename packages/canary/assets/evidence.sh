@@ -34,15 +34,14 @@ evidence_print_line() {
 evidence_run() {
   evidence_run_limit=$1
   shift
+  evidence_run_group=
   if evidence_has_tool setsid; then
     evidence_run_group=-
     setsid "$@" 2>/dev/null &
-    evidence_run_job=$!
   else
-    evidence_run_group=
     "$@" 2>/dev/null &
-    evidence_run_job=$!
   fi
+  evidence_run_job=$!
   (
     clock_nap "$evidence_run_limit"
     # Until it leads its group, it is killed alone.

@@ -13,17 +13,13 @@ import type { Site } from './site.ts'
 
 /**
  * What runs in the pane: it exits with code 3 when it gets SIGUSR1, takes more and more memory when it gets SIGUSR2, and is ended by every
- * other signal. With messages (`$2` is `mail`), it looks for them in its directory, and appends to the file `$1` when it begins with one and when
- * it has taken it. Without them it waits for input, because a process for each of many short waits would take most of the host's time.
+ * other signal. It takes part in messages by its directory, and appends to the file `$1` when it begins with one and when it has taken it.
  */
 const SCRIPT = `
 mail=\${IAPEER_MAIL_DIR:?}/mail
 trap 'exit 3' USR1
 trap 'x=; while :; do x="$x$(head -c 1048576 /dev/zero | tr "\\0" x)"; done' USR2
 mkdir -p "$mail/new" "$mail/work" "$mail/taken"
-while [ "$2" != mail ]; do
-  read -r line || sleep 0.2
-done
 while :; do
   for path in "$mail"/new/*.json; do
     name=\${path##*/}
@@ -99,14 +95,7 @@ export async function startDrillPeer(site: Site, name: string, isRestarted: bool
     await createPeer(site.root, {
       personality: toPersonality(name),
       defaultRuntime: toRuntime('command'),
-      command: [
-        'sh',
-        '-c',
-        SCRIPT,
-        'drill-peer',
-        noteFileOf(site.directory, name),
-        site.hasMail ? 'mail' : '',
-      ],
+      command: ['sh', '-c', SCRIPT, 'drill-peer', noteFileOf(site.directory, name)],
     })
     if (isRestarted) await updatePeer(site.root, name, { restart: 'on-failure' })
     if (site.hasMail) await takePartInMail(site, name)

@@ -175,9 +175,7 @@ async function afterMail(
   return (await runningGeneration(site, identityOf(name))) ?? last
 }
 
-/**
- * Does one act on a peer of its own, and checks what follows. The peer is removed afterwards.
- */
+/** Does one act on a peer of its own, and checks what follows. The peer is removed afterwards. */
 export async function runStep(site: Site, step: Step, limits = LIMITS): Promise<StepResult> {
   const name = `p${step.number}`
   let present = name

@@ -120,10 +120,15 @@ export function parseExitsLog(text: string): ExitsLog {
     for (const piece of line.split(RECORD_START)) {
       if (piece.trim() === '') continue
       const record = parseExitLine(piece)
-      const earlier = record && pieces.get(record.id)
-      const completes = earlier !== undefined && piece !== earlier && piece.startsWith(earlier)
-      if (record === undefined || completes) unreadable++
-      if (record === undefined || (earlier !== undefined && !completes)) continue
+      if (record === undefined) {
+        unreadable++
+        continue
+      }
+      const earlier = pieces.get(record.id)
+      if (earlier !== undefined) {
+        if (piece === earlier || !piece.startsWith(earlier)) continue
+        unreadable++
+      }
       records.set(record.id, record)
       pieces.set(record.id, piece)
     }

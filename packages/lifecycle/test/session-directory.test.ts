@@ -1,11 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { rootLayout } from '@iapeer/core/paths'
+import { run } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
+import { launchPeer } from '../src/index.ts'
 import { makeSessionDirectory, sweepSessionDirectories } from '../src/launch/session-directory.ts'
 import { sessionsDirectory } from '../src/sessions/index.ts'
 import { roots } from './support.ts'
 
-const { newRoot } = roots()
+const { newRoot, track } = roots()
 const nameOf = (number: number): string => number.toString(16).padStart(8, '0')
 
 /** Makes the directory of a session that ended a time ago, in minutes; undefined: its end was not noticed yet. */
@@ -34,5 +37,23 @@ describe('the private directories of sessions', () => {
     for (const directory of left.filter((one) => ![...made, recent, unnoticed].includes(one)))
       expect(readdirSync(directory)).toEqual(['ended'])
     expect(existsSync(join(unnoticed, 'ended'))).toBe(true)
+  })
+
+  it('that cannot be made: the peer is started without messages, and the launch and lifecycle.log say so', async ({
+    skip,
+  }) => {
+    const { root, peer } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    const change = (flag: string) => run('chattr', [flag, sessionsDirectory(root)]).catch(() => undefined)
+    // Only root may do that, and not on every file system: then nobody can write there, not even root.
+    if ((await change('+i'))?.exitCode !== 0) return skip('chattr cannot make a directory immutable here')
+    track(() => change('-i'))
+    const { state, warnings } = await launchPeer(root, entry)
+    expect({ state, warnings }).toEqual({
+      state: 'launched',
+      warnings: [expect.stringMatching(/^started without messages: E[A-Z]+: /)],
+    })
+    const events = readFileSync(rootLayout(root).records.lifecycleLog, 'utf8')
+    expect(events).toMatch(/ ev=launch .* withoutMail="E[A-Z]+: /)
   })
 })

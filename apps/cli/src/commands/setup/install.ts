@@ -21,9 +21,8 @@ function printInstalled({ state, path, replaced }: InstalledLauncher): void {
 
 /** Makes iapeer a command with its man pages, and prints the result. */
 export async function installAndPrint(): Promise<void> {
-  const installed = await installLauncher()
+  printInstalled(await installLauncher())
   const manDirectory = await linkManPages()
-  printInstalled(installed)
   if (manDirectory !== undefined) print(`  Its man pages are linked in ${manDirectory}: man iapeer`)
 }
 

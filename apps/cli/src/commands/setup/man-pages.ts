@@ -54,10 +54,3 @@ export async function linkManPages(directory = manDirectory(), pages = PAGES): P
   }
   return directory
 }
-
-/** Removes the links to the man pages of this program. @returns what was removed, for a person; undefined if there were none */
-export async function unlinkManPages(directory = manDirectory(), pages = PAGES): Promise<string | undefined> {
-  const links = await manPageLinks(directory, pages)
-  for (const path of links) await rm(path, { force: true })
-  return links.length === 0 ? undefined : join(directory, 'iapeer*.1')
-}

@@ -8,6 +8,10 @@ import type { Survey } from './survey.ts'
 
 const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '))
 
+/** Names the links to man pages. */
+export const manPagesText = (links: readonly string[]): string =>
+  `${links.length} links to man pages in ${dirname(links[0] ?? '')}`
+
 /** Returns what an uninstallation would stop, remove and keep. */
 export function planText(root: string, found: Survey, deletesRecords: boolean): string {
   const { peers, watches, daemonPid, service, launcher, completions, manPages } = found
@@ -15,7 +19,7 @@ export function planText(root: string, found: Survey, deletesRecords: boolean): 
     ...(service?.isOurs === true ? [service.path] : []),
     ...(launcher.state === 'ours' ? [launcher.path] : []),
     ...completions,
-    ...(manPages.length === 0 ? [] : [`${manPages.length} links to man pages`]),
+    ...(manPages.length === 0 ? [] : [manPagesText(manPages)]),
     ...(deletesRecords ? [`records, messages, logs and state in ${root}`] : []),
   ]
   const rows = [

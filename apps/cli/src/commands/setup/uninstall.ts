@@ -14,9 +14,8 @@ import { recordLocation } from '../deaths/death-records.ts'
 import { onLogFailure } from '../sessions/log-failure.ts'
 import { deleteRecords } from './delete-records.ts'
 import { removeLauncher } from './launcher.ts'
-import { unlinkManPages } from './man-pages.ts'
 import { type Survey, survey } from './survey.ts'
-import { keptText, planText, staysText } from './uninstall-text.ts'
+import { keptText, manPagesText, planText, staysText } from './uninstall-text.ts'
 
 const OPTIONS = {
   stopPeers: { help: 'stop every peer and every watch' },
@@ -118,8 +117,7 @@ async function uninstall(
   }
   const records = options.deleteRecords ? await deleteRecords(root) : { deleted: [], linked: [] }
   if (await removeLauncher(found.launcher.path)) removed.push(found.launcher.path)
-  const manPages = await unlinkManPages()
-  if (manPages !== undefined) removed.push(manPages)
+  for (const path of found.manPages) await rm(path, { force: true })
   return {
     peers: choice === 'stop' ? 'stopped' : 'kept',
     removed,
@@ -136,6 +134,7 @@ async function report(root: string, found: Survey, { peers, removed, deleted, li
       print(`${dot} stopped watching ${identity}; its tmux server keeps running`)
   }
   for (const path of removed) print(`${dot} removed ${path}`)
+  if (found.manPages.length > 0) print(`${dot} removed ${manPagesText(found.manPages)}`)
   if (deleted.length > 0) print(`${dot} deleted the records, messages, logs and state in ${root}`)
   const isKept = peers === 'kept' && found.sessions.length + found.watches.length > 0
   if (isKept) print(keptText(root, found))
@@ -165,7 +164,11 @@ export default defineCommand({
     }
     const done = await uninstall(root, found, choice, options)
     if (options.json)
-      printJson({ peers: done.peers, names: found.peers, removed: [...done.removed, ...done.deleted] })
+      printJson({
+        peers: done.peers,
+        names: found.peers,
+        removed: [...done.removed, ...found.manPages, ...done.deleted],
+      })
     else await report(root, found, done)
   },
 })
