@@ -23,8 +23,15 @@ const WATCH_OR_START = `
   To learn more about the program in a pane, make it a peer:
   iapeer create NAME --from-pane SOCKET:%PANE`
 
-/** Failures that another socket may not have. */
-const SOCKET_FAILURES: ReadonlySet<string> = new Set(['no-server', 'server-unresponsive', 'is-a-peer'])
+const OTHER_SOCKET =
+  "To print the socket path, run inside that tmux: tmux display-message -p '#{socket_path}'"
+/** What to do about a failure, by its code. */
+const HINTS: Readonly<Record<string, string>> = {
+  'no-server': OTHER_SOCKET,
+  'server-unresponsive': OTHER_SOCKET,
+  'is-a-peer': OTHER_SOCKET,
+  'record-dir-unwritable': 'Make that directory writable, or choose another root (IAPEER_ROOT).',
+}
 
 export default defineCommand({
   name: 'watch',
@@ -54,10 +61,8 @@ export default defineCommand({
     if (options.json) return printJson({ ...result, identity })
     if (result.state === 'failed') {
       process.stderr.write(`iapeer: ${identity} is not watched: ${result.reason}\n`)
-      if (SOCKET_FAILURES.has(result.code))
-        process.stderr.write(
-          "  To print the socket path, run inside that tmux: tmux display-message -p '#{socket_path}'\n",
-        )
+      const hint = HINTS[result.code]
+      if (hint !== undefined) process.stderr.write(`  ${hint}\n`)
       return
     }
     if (result.state === 'skipped') return print(`${identity} is not watched: ${result.reason}`)
