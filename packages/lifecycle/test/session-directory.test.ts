@@ -45,7 +45,7 @@ describe('the private directories of sessions', () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
     const change = (flag: string) => run('chattr', [flag, sessionsDirectory(root)]).catch(() => undefined)
-    // Only root may do that, and not on every file system: then nobody can write there, not even root.
+    // Only root may do that, and not on every file system. Then root cannot write there either.
     if ((await change('+i'))?.exitCode !== 0) return skip('chattr cannot make a directory immutable here')
     track(() => change('-i'))
     const { state, warnings } = await launchPeer(root, entry)
