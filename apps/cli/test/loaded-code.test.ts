@@ -47,7 +47,7 @@ const SCHEMAS = /node_modules\/zod\//
 
 /** The commands with the most files and KiB that each may load: up to a fifth more than when these numbers were written. */
 const LIMITS: readonly { words: string; files: number; kib: number; never?: RegExp }[] = [
-  { words: '--version', files: 5, kib: 200, never: SCHEMAS },
+  { words: '--version', files: 5, kib: 265, never: SCHEMAS },
   { words: 'list', files: 3, kib: 220, never: SCHEMAS },
   { words: 'start bob', files: 17, kib: 550 },
   // Of a peer that runs, other commands ask the tmux server.

@@ -98,6 +98,13 @@ describe('a fleet without a daemon', () => {
     const killedAt = Date.now()
     await until('the leader to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
     // It is a zombie until tmux notices its exit, which takes seconds on a busy system.
+    const server = serverAt(session.socketPath, session.server.pid)
+    await until(
+      'tmux to notice it',
+      async () =>
+        (await server.tmux('display-message', '-p', '-t', session.paneId, '#{pane_dead}')).stdout.trim() ===
+        '1',
+    )
     const noticedAt = Date.now()
     await new Promise((resolve) => setTimeout(resolve, 2_000))
     expect(made.deaths()).toEqual([])
