@@ -48,39 +48,42 @@ function homeWithProgram(): Tools {
 }
 
 describe('a peer whose program is on the PATH of the shell alone, and not on that of the daemon', () => {
-  it('is started with the PATH and locale of the shell, and restarted with them, also by the next daemon', async () => {
-    const { iapeerWith, bin, seen, killed } = homeWithProgram()
-    const shell = { PATH: `${bin}:${USUAL}`, LC_ALL: '', LANG: 'de_DE.UTF-8' }
-    expect((await iapeerWith(SHORT, 'daemon', 'start')).exitCode).toBe(0)
-    await iapeerWith(shell, 'create', 'bob', '--', 'agent-x')
-    await iapeerWith(shell, 'set', 'bob', 'restart=always')
-    const refused = await iapeerWith(SHORT, 'start', 'bob')
-    expect(refused.exitCode).toBe(1)
-    expect(refused.stderr).toContain('program not found: agent-x, in the PATH of the caller\n')
-    expect(await iapeerWith(shell, 'start', 'bob')).toMatchObject({ exitCode: 0, stderr: '' })
-    const expected = `${bin}:${USUAL}|de_DE.UTF-8|`
-    expect(await seen()).toBe(expected)
-    await killed()
-    expect(await seen()).toBe(expected)
-    await iapeerWith(SHORT, 'daemon', 'stop')
-    await iapeerWith(SHORT, 'daemon', 'start')
-    await killed()
-    expect(await seen()).toBe(expected)
-    expect((await iapeerWith(SHORT, 'restart', 'bob')).exitCode).toBe(0)
-    expect(await seen()).toBe(expected)
-    const shown = (await iapeerWith(SHORT, 'show', 'bob')).stdout
-    expect(shown).toMatch(new RegExp(`^ {2}PATH +${bin}:${USUAL} \\(recorded \\d+ (s|min) ago\\)$`, 'm'))
-    expect(shown).toMatch(/^ {2}locale +LANG=de_DE.UTF-8$/m)
-    expect(jsonLines((await iapeerWith(SHORT, 'show', 'bob', '--json')).stdout)).toMatchObject([
-      {
-        environment: {
-          variables: { PATH: `${bin}:${USUAL}`, LANG: 'de_DE.UTF-8' },
-          removed: [],
-          overridden: [],
+  it.runIf(isFullCampaign())(
+    'is started with the PATH and locale of the shell, and restarted with them, also by the next daemon',
+    async () => {
+      const { iapeerWith, bin, seen, killed } = homeWithProgram()
+      const shell = { PATH: `${bin}:${USUAL}`, LC_ALL: '', LANG: 'de_DE.UTF-8' }
+      expect((await iapeerWith(SHORT, 'daemon', 'start')).exitCode).toBe(0)
+      await iapeerWith(shell, 'create', 'bob', '--', 'agent-x')
+      await iapeerWith(shell, 'set', 'bob', 'restart=always')
+      const refused = await iapeerWith(SHORT, 'start', 'bob')
+      expect(refused.exitCode).toBe(1)
+      expect(refused.stderr).toContain('program not found: agent-x, in the PATH of the caller\n')
+      expect(await iapeerWith(shell, 'start', 'bob')).toMatchObject({ exitCode: 0, stderr: '' })
+      const expected = `${bin}:${USUAL}|de_DE.UTF-8|`
+      expect(await seen()).toBe(expected)
+      await killed()
+      expect(await seen()).toBe(expected)
+      await iapeerWith(SHORT, 'daemon', 'stop')
+      await iapeerWith(SHORT, 'daemon', 'start')
+      await killed()
+      expect(await seen()).toBe(expected)
+      expect((await iapeerWith(SHORT, 'restart', 'bob')).exitCode).toBe(0)
+      expect(await seen()).toBe(expected)
+      const shown = (await iapeerWith(SHORT, 'show', 'bob')).stdout
+      expect(shown).toMatch(new RegExp(`^ {2}PATH +${bin}:${USUAL} \\(recorded \\d+ (s|min) ago\\)$`, 'm'))
+      expect(shown).toMatch(/^ {2}locale +LANG=de_DE.UTF-8$/m)
+      expect(jsonLines((await iapeerWith(SHORT, 'show', 'bob', '--json')).stdout)).toMatchObject([
+        {
+          environment: {
+            variables: { PATH: `${bin}:${USUAL}`, LANG: 'de_DE.UTF-8' },
+            removed: [],
+            overridden: [],
+          },
         },
-      },
-    ])
-  })
+      ])
+    },
+  )
 
   it.runIf(isFullCampaign())(
     'is not restarted when its directory was removed: the reason names the directory',
@@ -117,17 +120,20 @@ describe('a peer whose program is on the PATH of the shell alone, and not on tha
   )
 })
 
-it('iapeer run and restart --fresh use the PATH of their caller, and record it', async () => {
-  const { iapeerWith, startWith, bin, seen } = homeWithProgram()
-  const shell = { PATH: `${bin}:${USUAL}` }
-  await iapeerWith(shell, 'create', 'bob', '--', 'agent-x')
-  const running = startWith(shell, 'run', 'bob')
-  expect(await seen()).toMatch(new RegExp(`^${bin}:${USUAL}\\|`))
-  expect(await running.end('SIGTERM')).toBe(0)
-  const recorded = async () => jsonLines((await iapeerWith(SHORT, 'show', 'bob', '--json')).stdout)
-  expect(await recorded()).toMatchObject([{ environment: { variables: { PATH: `${bin}:${USUAL}` } } }])
-  const fresh = { PATH: `${bin}:/bin` }
-  expect((await iapeerWith(fresh, 'restart', '--fresh', 'bob', '--no-daemon')).exitCode).toBe(0)
-  expect(await seen()).toMatch(new RegExp(`^${bin}:/bin\\|`))
-  expect(await recorded()).toMatchObject([{ environment: { variables: { PATH: `${bin}:/bin` } } }])
-})
+it.runIf(isFullCampaign())(
+  'iapeer run and restart --fresh use the PATH of their caller, and record it',
+  async () => {
+    const { iapeerWith, startWith, bin, seen } = homeWithProgram()
+    const shell = { PATH: `${bin}:${USUAL}` }
+    await iapeerWith(shell, 'create', 'bob', '--', 'agent-x')
+    const running = startWith(shell, 'run', 'bob')
+    expect(await seen()).toMatch(new RegExp(`^${bin}:${USUAL}\\|`))
+    expect(await running.end('SIGTERM')).toBe(0)
+    const recorded = async () => jsonLines((await iapeerWith(SHORT, 'show', 'bob', '--json')).stdout)
+    expect(await recorded()).toMatchObject([{ environment: { variables: { PATH: `${bin}:${USUAL}` } } }])
+    const fresh = { PATH: `${bin}:/bin` }
+    expect((await iapeerWith(fresh, 'restart', '--fresh', 'bob', '--no-daemon')).exitCode).toBe(0)
+    expect(await seen()).toMatch(new RegExp(`^${bin}:/bin\\|`))
+    expect(await recorded()).toMatchObject([{ environment: { variables: { PATH: `${bin}:/bin` } } }])
+  },
+)

@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run, until } from '@iapeer/dev/testing'
+import { isFullCampaign, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { homes, jsonLines, MAIN } from './support.ts'
 
@@ -268,7 +268,7 @@ describe('iapeer demo', () => {
     expect(readdirSync(tmp)).toHaveLength(1)
   })
 
-  it('prints what to do if tmux is missing, and leaves nothing', async () => {
+  it.runIf(isFullCampaign())('prints what to do if tmux is missing, and leaves nothing', async () => {
     const home = newHome()
     const tmp = join(home.path, 't')
     mkdirSync(tmp)

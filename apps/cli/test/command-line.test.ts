@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { isFullCampaign } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { closest } from '../src/did-you-mean.ts'
 import { homes } from './support.ts'
@@ -56,7 +57,7 @@ describe('the command line', () => {
     expect((await home.iapeer('show', 'eve')).stderr).not.toContain('Did you mean')
   })
 
-  it('knows the everyday words', async () => {
+  it.runIf(isFullCampaign())('knows the everyday words', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'top')
     const listed = await home.iapeer('list', '--json')
@@ -73,23 +74,26 @@ describe('the command line', () => {
     expect((await home.iapeer('rm', 'bob')).stdout).toMatch(/^bob is removed/)
   })
 
-  it('restart resumes, --fresh starts, and --all restarts what is running', async () => {
-    const home = newHome()
-    const work = join(home.path, 'work')
-    mkdirSync(work)
-    for (const name of ['bob', 'ann', 'eve']) await home.iapeer('create', name, '--', 'sleep', '1000')
-    const env = { IAPEER_DAEMON_AUTOSTART: 'off' }
-    expect(await home.iapeerWith(env, 'restart', 'bob')).toMatchObject({ exitCode: 3 })
-    expect(await home.iapeerWith(env, 'restart', 'bob', '--fresh')).toMatchObject({ exitCode: 0 })
-    expect(await home.iapeerWith(env, 'start', 'ann')).toMatchObject({ exitCode: 0 })
-    const all = await home.iapeerWith(env, 'restart', '--all')
-    expect(all.stdout.trimEnd().split('\n').sort()).toEqual([
-      '2 restarted; skipped: 1 not running',
-      expect.stringMatching(/^● ann is restarted: pid \d+$/),
-      expect.stringMatching(/^● bob is restarted: pid \d+$/),
-    ])
-    expect(await home.iapeer('restart', 'bob', '--all')).toMatchObject({ exitCode: 2 })
-    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
-    await home.iapeer('stop', '--all')
-  })
+  it.runIf(isFullCampaign())(
+    'restart resumes, --fresh starts, and --all restarts what is running',
+    async () => {
+      const home = newHome()
+      const work = join(home.path, 'work')
+      mkdirSync(work)
+      for (const name of ['bob', 'ann', 'eve']) await home.iapeer('create', name, '--', 'sleep', '1000')
+      const env = { IAPEER_DAEMON_AUTOSTART: 'off' }
+      expect(await home.iapeerWith(env, 'restart', 'bob')).toMatchObject({ exitCode: 3 })
+      expect(await home.iapeerWith(env, 'restart', 'bob', '--fresh')).toMatchObject({ exitCode: 0 })
+      expect(await home.iapeerWith(env, 'start', 'ann')).toMatchObject({ exitCode: 0 })
+      const all = await home.iapeerWith(env, 'restart', '--all')
+      expect(all.stdout.trimEnd().split('\n').sort()).toEqual([
+        '2 restarted; skipped: 1 not running',
+        expect.stringMatching(/^● ann is restarted: pid \d+$/),
+        expect.stringMatching(/^● bob is restarted: pid \d+$/),
+      ])
+      expect(await home.iapeer('restart', 'bob', '--all')).toMatchObject({ exitCode: 2 })
+      expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+      await home.iapeer('stop', '--all')
+    },
+  )
 })

@@ -39,54 +39,63 @@ async function createBlocked(home: Home, ...names: string[]): Promise<void> {
 const lines = (text: string): string[] => text.trimEnd().split('\n')
 
 describe('start --all', () => {
-  it('prints a line per peer, says why it skips one, goes on after a failure, and ends with a summary', async () => {
-    const home = newHome()
-    for (const name of ['ann', 'bob', 'cid', 'dan']) await home.iapeer('create', name, '--', 'sleep', '1000')
-    await home.iapeer('create', 'eve', '--', 'no-such-program')
-    await createBlocked(home, 'fay')
-    await home.iapeer('start', 'ann')
-    await home.iapeer('stop', 'bob')
-    await giveUp(home, 'cid')
-    const all = await home.iapeer('start', '--all', '--timeout', '2')
-    expect(all.exitCode).toBe(1)
-    expect(all.stderr).toMatch(/^iapeer: eve: program not found: no-such-program, in the PATH of /m)
-    const text = all.stdout
-    expect(text).toMatch(/^● ann is skipped: already running, pid \d+$/m)
-    expect(text).toMatch(/^○ bob is skipped: it was stopped on purpose; iapeer start bob starts it$/m)
-    expect(text).toMatch(
-      /^✕ cid is skipped: it gave up after 3 deaths in 5 min\n {2}It gave up.*iapeer reset cid, then iapeer start cid$/m,
-    )
-    expect(text).toMatch(/^○ starting dan\n[\s\S]*^● dan is running: pid \d+$/m)
-    expect(text).toMatch(/^○ starting eve$/m)
-    expect(text).toMatch(
-      /^! fay is running but blocked by what its screen shows: pid \d+\n {2}│ The moon is full\.$/m,
-    )
-    expect(lines(text).at(-1)).toMatch(
-      /^(1 started|1 failed|1 blocked)(, (1 started|1 failed|1 blocked)){2}; skipped: 1 already running, 1 stopped on purpose, 1 gave up$/,
-    )
-    // The commands that the lines name work.
-    expect((await home.iapeer('start', 'cid')).stderr).toContain('iapeer reset command-cid')
-    await home.iapeer('reset', 'cid')
-    for (const name of ['bob', 'cid']) expect((await home.iapeer('start', name)).exitCode).toBe(0)
-    const again = await home.iapeer('start', '--all', '--timeout', '1')
-    expect(again.stdout).toMatch(/^! fay is skipped: running, but blocked, pid \d+$/m)
-    expect(lines(again.stdout).at(-1)).toBe('1 failed; skipped: 4 already running, 1 running, but blocked')
-  }, 60_000)
+  it.runIf(isFullCampaign())(
+    'prints a line per peer, says why it skips one, goes on after a failure, and ends with a summary',
+    async () => {
+      const home = newHome()
+      for (const name of ['ann', 'bob', 'cid', 'dan'])
+        await home.iapeer('create', name, '--', 'sleep', '1000')
+      await home.iapeer('create', 'eve', '--', 'no-such-program')
+      await createBlocked(home, 'fay')
+      await home.iapeer('start', 'ann')
+      await home.iapeer('stop', 'bob')
+      await giveUp(home, 'cid')
+      const all = await home.iapeer('start', '--all', '--timeout', '2')
+      expect(all.exitCode).toBe(1)
+      expect(all.stderr).toMatch(/^iapeer: eve: program not found: no-such-program, in the PATH of /m)
+      const text = all.stdout
+      expect(text).toMatch(/^● ann is skipped: already running, pid \d+$/m)
+      expect(text).toMatch(/^○ bob is skipped: it was stopped on purpose; iapeer start bob starts it$/m)
+      expect(text).toMatch(
+        /^✕ cid is skipped: it gave up after 3 deaths in 5 min\n {2}It gave up.*iapeer reset cid, then iapeer start cid$/m,
+      )
+      expect(text).toMatch(/^○ starting dan\n[\s\S]*^● dan is running: pid \d+$/m)
+      expect(text).toMatch(/^○ starting eve$/m)
+      expect(text).toMatch(
+        /^! fay is running but blocked by what its screen shows: pid \d+\n {2}│ The moon is full\.$/m,
+      )
+      expect(lines(text).at(-1)).toMatch(
+        /^(1 started|1 failed|1 blocked)(, (1 started|1 failed|1 blocked)){2}; skipped: 1 already running, 1 stopped on purpose, 1 gave up$/,
+      )
+      // The commands that the lines name work.
+      expect((await home.iapeer('start', 'cid')).stderr).toContain('iapeer reset command-cid')
+      await home.iapeer('reset', 'cid')
+      for (const name of ['bob', 'cid']) expect((await home.iapeer('start', name)).exitCode).toBe(0)
+      const again = await home.iapeer('start', '--all', '--timeout', '1')
+      expect(again.stdout).toMatch(/^! fay is skipped: running, but blocked, pid \d+$/m)
+      expect(lines(again.stdout).at(-1)).toBe('1 failed; skipped: 4 already running, 1 running, but blocked')
+    },
+    60_000,
+  )
 
-  it('exits with 8 if a peer is blocked, with the code of the errors if all are alike, and prints only JSON with --json', async () => {
-    const home = newHome()
-    await home.iapeer('create', 'ann', '--', 'sleep', '1000')
-    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
-    await createBlocked(home, 'fay')
-    await home.iapeer('stop', 'bob')
-    const all = await home.iapeer('start', '--all', '--timeout', '2', '--json')
-    expect(all.exitCode).toBe(8)
-    expect(jsonLines(all.stdout).map(({ state, identity }) => [state, identity])).toEqual([
-      ['launched', 'command-ann'],
-      ['blocked', 'claude-fay'],
-    ])
-    expect((await newHome().iapeer('start', '--all')).stdout).toBe('no peers\n')
-  }, 60_000)
+  it.runIf(isFullCampaign())(
+    'exits with 8 if a peer is blocked, with the code of the errors if all are alike, and prints only JSON with --json',
+    async () => {
+      const home = newHome()
+      await home.iapeer('create', 'ann', '--', 'sleep', '1000')
+      await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+      await createBlocked(home, 'fay')
+      await home.iapeer('stop', 'bob')
+      const all = await home.iapeer('start', '--all', '--timeout', '2', '--json')
+      expect(all.exitCode).toBe(8)
+      expect(jsonLines(all.stdout).map(({ state, identity }) => [state, identity])).toEqual([
+        ['launched', 'command-ann'],
+        ['blocked', 'claude-fay'],
+      ])
+      expect((await newHome().iapeer('start', '--all')).stdout).toBe('no peers\n')
+    },
+    60_000,
+  )
 
   it.runIf(isFullCampaign())(
     'reports a peer that takes long while it waits',
@@ -126,30 +135,34 @@ it.runIf(isFullCampaign())(
   60_000,
 )
 
-it('Ctrl-C says that the daemon goes on with a launch, and how to stop the peer', async () => {
-  const home = newHome()
-  roots.push(home.root)
-  await createBlocked(home, 'fay')
-  await home.iapeer('daemon', 'start')
-  const starting = spawn(process.execPath, [MAIN, 'start', 'fay', '--timeout', '60'], {
-    env: home.env,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  let stderr = ''
-  starting.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    stderr += chunk
-  })
-  const exited = once(starting, 'close')
-  await until('the launch', async () => (await listSessions(home.root)).length === 1, 20_000)
-  starting.kill('SIGINT')
-  expect(await exited).toEqual([130, null])
-  expect(stderr).toBe(
-    'iapeer: this command was interrupted, but the daemon goes on starting fay\n  Stop the peer: iapeer stop fay\n',
-  )
-  expect(await listSessions(home.root)).toHaveLength(1)
-  expect((await home.iapeer('stop', 'fay')).exitCode).toBe(0)
-  expect(await listSessions(home.root)).toHaveLength(0)
-}, 60_000)
+it.runIf(isFullCampaign())(
+  'Ctrl-C says that the daemon goes on with a launch, and how to stop the peer',
+  async () => {
+    const home = newHome()
+    roots.push(home.root)
+    await createBlocked(home, 'fay')
+    await home.iapeer('daemon', 'start')
+    const starting = spawn(process.execPath, [MAIN, 'start', 'fay', '--timeout', '60'], {
+      env: home.env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let stderr = ''
+    starting.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      stderr += chunk
+    })
+    const exited = once(starting, 'close')
+    await until('the launch', async () => (await listSessions(home.root)).length === 1, 20_000)
+    starting.kill('SIGINT')
+    expect(await exited).toEqual([130, null])
+    expect(stderr).toBe(
+      'iapeer: this command was interrupted, but the daemon goes on starting fay\n  Stop the peer: iapeer stop fay\n',
+    )
+    expect(await listSessions(home.root)).toHaveLength(1)
+    expect((await home.iapeer('stop', 'fay')).exitCode).toBe(0)
+    expect(await listSessions(home.root)).toHaveLength(0)
+  },
+  60_000,
+)
 
 it('the advice about a peer that gave up names reset before start, wherever it is printed', async () => {
   const home = newHome()

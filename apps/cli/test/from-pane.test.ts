@@ -2,7 +2,7 @@ import { realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readCommandLine } from '@iapeer/core/process'
 import { readProfile } from '@iapeer/core/profile'
-import { until } from '@iapeer/dev/testing'
+import { isFullCampaign, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { homes, MAIN } from './support.ts'
 
@@ -21,31 +21,35 @@ async function paneOf(home: ReturnType<typeof newHome>, ...args: string[]) {
 }
 
 describe('iapeer create --from-pane', () => {
-  it('creates a peer that runs the same program, and does not change the pane', async () => {
-    const home = newHome()
-    const command = ['sh', '-c', 'read line', 'x', 'a b', 'it\'s "so"']
-    const { server, id, pid, program, name } = await paneOf(home, ...command)
-    const paneState = async () => [
-      (await server.tmux('display-message', '-p', '-t', id, '#{pane_pid} #{pane_dead} #{pane_width}')).stdout,
-      (await server.tmux('capture-pane', '-p', '-t', id)).stdout,
-      (await server.tmux('list-clients')).stdout,
-    ]
-    const before = await paneState()
-    const made = await home.iapeer('create', 'bob', '--from-pane', name, '--description', 'Waits.')
-    expect(made).toMatchObject({ exitCode: 0, stderr: '' })
-    expect(made.stdout).toMatch(/^● created bob \(command\)\n {2}home +\S+\/peers\/bob\n {2}cwd +/)
-    expect(made.stdout).toMatch(new RegExp(`\n {2}from +${id}, process ${pid}\n`))
-    expect(made.stdout).toContain('The pane keeps running.')
-    expect(made.stdout).not.toContain('kill-server')
-    expect(await paneState()).toEqual(before)
-    await home.iapeer('start', 'bob')
-    const listed = JSON.parse((await home.iapeer('list', '--json')).stdout)
-    expect(listed).toMatchObject({ cwd: realpathSync(home.path), description: 'Waits.', state: 'running' })
-    expect((await readCommandLine(listed.leaderPid))?.argv).toEqual(program)
-    expect(await paneState()).toEqual(before)
-    expect((await home.iapeer('stop', 'bob')).exitCode).toBe(0)
-    expect(server.alive()).toBe(true)
-  })
+  it.runIf(isFullCampaign())(
+    'creates a peer that runs the same program, and does not change the pane',
+    async () => {
+      const home = newHome()
+      const command = ['sh', '-c', 'read line', 'x', 'a b', 'it\'s "so"']
+      const { server, id, pid, program, name } = await paneOf(home, ...command)
+      const paneState = async () => [
+        (await server.tmux('display-message', '-p', '-t', id, '#{pane_pid} #{pane_dead} #{pane_width}'))
+          .stdout,
+        (await server.tmux('capture-pane', '-p', '-t', id)).stdout,
+        (await server.tmux('list-clients')).stdout,
+      ]
+      const before = await paneState()
+      const made = await home.iapeer('create', 'bob', '--from-pane', name, '--description', 'Waits.')
+      expect(made).toMatchObject({ exitCode: 0, stderr: '' })
+      expect(made.stdout).toMatch(/^● created bob \(command\)\n {2}home +\S+\/peers\/bob\n {2}cwd +/)
+      expect(made.stdout).toMatch(new RegExp(`\n {2}from +${id}, process ${pid}\n`))
+      expect(made.stdout).toContain('The pane keeps running.')
+      expect(made.stdout).not.toContain('kill-server')
+      expect(await paneState()).toEqual(before)
+      await home.iapeer('start', 'bob')
+      const listed = JSON.parse((await home.iapeer('list', '--json')).stdout)
+      expect(listed).toMatchObject({ cwd: realpathSync(home.path), description: 'Waits.', state: 'running' })
+      expect((await readCommandLine(listed.leaderPid))?.argv).toEqual(program)
+      expect(await paneState()).toEqual(before)
+      expect((await home.iapeer('stop', 'bob')).exitCode).toBe(0)
+      expect(server.alive()).toBe(true)
+    },
+  )
 
   it('prints as JSON what it imported, and that the server has other sessions', async () => {
     const home = newHome()

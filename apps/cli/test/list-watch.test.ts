@@ -163,7 +163,7 @@ describe('iapeer list --watch', () => {
     60_000,
   )
 
-  it('settles a peer that has died, without another command', async () => {
+  it.runIf(isFullCampaign())('settles a peer that has died, without another command', async () => {
     const home = newHome()
     await makePeers(home, ['ann', 'bob'])
     await home.iapeer('start', '--all')
@@ -250,32 +250,36 @@ describe('iapeer list --watch', () => {
     await showsRow(screen, /^ {2}✕ cid +dead[\s\S]*^> ● bob/m)
   })
 
-  it('stops and restarts the selected peer after a yes, and shows what the command printed', async () => {
-    const home = newHome()
-    await makePeers(home, ['ann', 'bob'])
-    await home.iapeer('start', '--all')
-    const screen = await watching(home, { size: [80, 10] })
-    await showsRow(screen, /^> ● ann/m)
-    await screen.keys('j', 's')
-    await showsRow(screen, /^stop bob\? \(y\/n\)$/m)
-    await screen.keys('n')
-    await showsRow(screen, /q quit$/m)
-    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running/m)
-    await screen.keys('s', 'y')
-    await showsRow(screen, /^○ bob is stopped$/m)
-    await showsRow(screen, /^> ○ bob +stopped/m)
-    const before = await leaderOf(home, 'command-ann')
-    await screen.keys('k', 'r', 'y')
-    await showsRow(screen, /^● ann is restarted: pid \d+$/m)
-    expect(await leaderOf(home, 'command-ann')).not.toBe(before)
-    // The error of a command does not end the view.
-    await screen.keys('j', 'r', 'y')
-    await showsRow(screen, /^bob is not running\. It was stopped on purpose\. Start it: iapeer start bob$/m)
-    await screen.keys('j', 'Enter')
-    await showsRow(screen, /^bob is not running\. .*Start it: iapeer start bob$/m)
-    await screen.keys('q')
-    await exits(screen, 0)
-  }, 60_000)
+  it.runIf(isFullCampaign())(
+    'stops and restarts the selected peer after a yes, and shows what the command printed',
+    async () => {
+      const home = newHome()
+      await makePeers(home, ['ann', 'bob'])
+      await home.iapeer('start', '--all')
+      const screen = await watching(home, { size: [80, 10] })
+      await showsRow(screen, /^> ● ann/m)
+      await screen.keys('j', 's')
+      await showsRow(screen, /^stop bob\? \(y\/n\)$/m)
+      await screen.keys('n')
+      await showsRow(screen, /q quit$/m)
+      expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running/m)
+      await screen.keys('s', 'y')
+      await showsRow(screen, /^○ bob is stopped$/m)
+      await showsRow(screen, /^> ○ bob +stopped/m)
+      const before = await leaderOf(home, 'command-ann')
+      await screen.keys('k', 'r', 'y')
+      await showsRow(screen, /^● ann is restarted: pid \d+$/m)
+      expect(await leaderOf(home, 'command-ann')).not.toBe(before)
+      // The error of a command does not end the view.
+      await screen.keys('j', 'r', 'y')
+      await showsRow(screen, /^bob is not running\. It was stopped on purpose\. Start it: iapeer start bob$/m)
+      await screen.keys('j', 'Enter')
+      await showsRow(screen, /^bob is not running\. .*Start it: iapeer start bob$/m)
+      await screen.keys('q')
+      await exits(screen, 0)
+    },
+    60_000,
+  )
 
   it.runIf(isFullCampaign())(
     'shows the output and the autopsy of the selected peer, and comes back',
@@ -325,13 +329,15 @@ describe('iapeer list --watch', () => {
     await exits(screen, 0)
   }, 60_000)
 
-  it.each([
-    ['q', 0],
-    ['C-c', 130],
-    ['C-\\', 131],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const)('%s restores the terminal and prints the last rows on it', async (way, code) => {
+  it.each(
+    campaignCases([
+      ['q', 0],
+      ['C-c', 130],
+      ['C-\\', 131],
+      ['SIGTERM', 143],
+      ['SIGHUP', 129],
+    ] as const),
+  )('%s restores the terminal and prints the last rows on it', async (way, code) => {
     const home = newHome()
     await makePeers(home, ['ann', 'bob'])
     const screen = await watching(home)
@@ -395,7 +401,7 @@ describe('iapeer list --watch', () => {
     await until('the shell', prompt)
   })
 
-  it('reads no keys where standard input is not a terminal', async () => {
+  it.runIf(isFullCampaign())('reads no keys where standard input is not a terminal', async () => {
     const home = newHome()
     await makePeers(home, ['ann', 'bob'])
     const screen = await watching(home, { command: THEN_EXIT_CODE(`printf 'jq' | ${WATCH}`) })

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import type { Mailbox } from '@iapeer/core/mailbox'
 import { findPeer } from '@iapeer/core/registry'
-import { run, until } from '@iapeer/dev/testing'
+import { isFullCampaign, run, until } from '@iapeer/dev/testing'
 import { mailboxOf } from '@iapeer/lifecycle/mail'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { describe, expect, it } from 'vitest'
@@ -19,38 +19,44 @@ async function boxOf({ root }: MailHome, name: string): Promise<Mailbox> {
 }
 
 describe('the messages of a peer', () => {
-  it('are printed by inbox, outbox, show and log with safe characters, and raw as JSON', async () => {
-    const home = newHome()
-    await home.peer('bob', 'sleep 1000')
-    expect((await home.iapeer('inbox', 'bob')).stdout).toBe('no open messages for bob\n')
-    const text = 'red \u001b[31m\u009b2J\u202e\ttab\r\nend'
-    const id = await home.send('bob', '--topic', 'a\u0007b', '-m', text)
-    const inbox = (await home.iapeer('inbox', 'bob')).stdout
-    expect(inbox).toMatch(
-      new RegExp(
-        `^${id}  from operator \\(not proven\\) to bob, \\d s ago, waiting\n  topic: a b\n  red  \\[31m 2J \ttab\n  end\n\n$`,
-      ),
-    )
-    expect(jsonLines((await home.iapeer('inbox', 'bob', '--json')).stdout)).toMatchObject([
-      { id, text, topic: 'a\u0007b', from: 'operator', fromProof: 'none', status: 'waiting' },
-    ])
-    expect((await home.iapeer('outbox', ...as)).stdout).toMatch(
-      new RegExp(`^MESSAGE +TO +STATE +AGE +WHY\n${id}  bob  waiting  \\d s +a b\n$`),
-    )
-    expect((await home.iapeer('mail', 'show', id)).stdout).toMatch(
-      /sender +operator, not proven\n(?:.*\n)*.*history\n {2}[-\d]{10} [:\d]{8} {2}waiting\n\ntext\n {2}red {2}\[31m/,
-    )
-    expect((await home.iapeer('mail', 'log')).stdout).toMatch(
-      new RegExp(`^\\d s ago +${id}  operator to bob: waiting\n$`),
-    )
-    expect(jsonLines((await home.iapeer('mail', 'log', id, '--json')).stdout)).toMatchObject([
-      { id, step: '1', state: 'waiting' },
-    ])
-    expect(await home.iapeer('mail', 'show', 'm_aaaaaaaaaaaaaaaa')).toMatchObject({ exitCode: 4 })
-    expect(await home.iapeer('inbox', 'ann')).toMatchObject({ exitCode: 4 })
-    const { stderr, exitCode } = await home.iapeer('inbox')
-    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('Name the mailbox: a peer, or operator.')])
-  })
+  it.runIf(isFullCampaign())(
+    'are printed by inbox, outbox, show and log with safe characters, and raw as JSON',
+    async () => {
+      const home = newHome()
+      await home.peer('bob', 'sleep 1000')
+      expect((await home.iapeer('inbox', 'bob')).stdout).toBe('no open messages for bob\n')
+      const text = 'red \u001b[31m\u009b2J\u202e\ttab\r\nend'
+      const id = await home.send('bob', '--topic', 'a\u0007b', '-m', text)
+      const inbox = (await home.iapeer('inbox', 'bob')).stdout
+      expect(inbox).toMatch(
+        new RegExp(
+          `^${id}  from operator \\(not proven\\) to bob, \\d s ago, waiting\n  topic: a b\n  red  \\[31m 2J \ttab\n  end\n\n$`,
+        ),
+      )
+      expect(jsonLines((await home.iapeer('inbox', 'bob', '--json')).stdout)).toMatchObject([
+        { id, text, topic: 'a\u0007b', from: 'operator', fromProof: 'none', status: 'waiting' },
+      ])
+      expect((await home.iapeer('outbox', ...as)).stdout).toMatch(
+        new RegExp(`^MESSAGE +TO +STATE +AGE +WHY\n${id}  bob  waiting  \\d s +a b\n$`),
+      )
+      expect((await home.iapeer('mail', 'show', id)).stdout).toMatch(
+        /sender +operator, not proven\n(?:.*\n)*.*history\n {2}[-\d]{10} [:\d]{8} {2}waiting\n\ntext\n {2}red {2}\[31m/,
+      )
+      expect((await home.iapeer('mail', 'log')).stdout).toMatch(
+        new RegExp(`^\\d s ago +${id}  operator to bob: waiting\n$`),
+      )
+      expect(jsonLines((await home.iapeer('mail', 'log', id, '--json')).stdout)).toMatchObject([
+        { id, step: '1', state: 'waiting' },
+      ])
+      expect(await home.iapeer('mail', 'show', 'm_aaaaaaaaaaaaaaaa')).toMatchObject({ exitCode: 4 })
+      expect(await home.iapeer('inbox', 'ann')).toMatchObject({ exitCode: 4 })
+      const { stderr, exitCode } = await home.iapeer('inbox')
+      expect([exitCode, stderr]).toEqual([
+        2,
+        expect.stringContaining('Name the mailbox: a peer, or operator.'),
+      ])
+    },
+  )
 
   it('that are held are not given to a program that reads its inbox, until the operator releases them', async () => {
     const home = newHome()
@@ -84,7 +90,7 @@ describe('the messages of a peer', () => {
     expect((await home.iapeer('outbox', 'operator')).stdout).toContain('no open messages from operator')
   })
 
-  it('can be taken back, sent again, and put on hold', async () => {
+  it.runIf(isFullCampaign())('can be taken back, sent again, and put on hold', async () => {
     const home = newHome()
     await home.peer('bob', 'sleep 1000')
     const id = await home.send('bob', 'one')
@@ -105,40 +111,43 @@ describe('the messages of a peer', () => {
     expect((await home.iapeer('mail', 'resume', ...as)).stdout).toBe('nothing to do: messages start peers\n')
   })
 
-  it('have a column in list at 200 columns and at 46, in any locale, and fields in its JSON', async () => {
-    const home = newHome()
-    await home.peer('ann', 'sleep 1000')
-    await home.peer('bob', 'sleep 1000', { hold: ['unknown'] })
-    expect((await home.iapeer('list')).stdout).not.toContain('MAIL')
-    await home.send('bob', '--topic', 'a topic that is longer than the line', 'one')
-    await home.iapeer('send', 'bob', 'two')
-    const { tmux } = await home.server()
-    const shown = async (columns: number, ...args: string[]) => {
-      const env = [`IAPEER_ROOT=${home.root}`, 'LC_ALL=C', 'NO_COLOR=1', 'IAPEER_BEARER=', 'PEER_IDENTITY=']
-      const words = ['env', ...env, process.execPath, MAIN, ...args]
-      await tmux('resize-window', '-x', String(columns), '-y', '40')
-      await tmux('respawn-window', '-k', 'sh', '-c', '"$@"; exec sleep 1000', 'sh', ...words)
-      return until('the output', async () => {
-        const { stdout } = await tmux('capture-pane', '-p')
-        return stdout.includes('bob') ? stdout.trimEnd() : undefined
-      })
-    }
-    expect(await shown(200, 'list')).toMatch(/MAIL(?:.*\n)*.*o bob +new +- +1 waiting, 1 held, \d s/)
-    expect(await shown(46, 'list')).toMatch(
-      /PEER +STATE +MAIL\no ann +new +-\no bob +new +1 waiting, 1 held, \d s/,
-    )
-    expect(await shown(46, 'outbox')).toMatch(/m_\w{16}\n {2}bob, waiting, \d+ s/)
-    const list = jsonLines((await home.iapeer('list', '--json')).stdout)
-    expect(list.map(({ personality, mail }) => [personality, mail])).toEqual([
-      ['ann', undefined],
-      ['bob', expect.objectContaining({ waiting: 1, held: 1, unsure: 0, isPaused: false })],
-    ])
-    expect((await home.iapeer('show', 'bob')).stdout).toMatch(
-      /messages +wait to be read \(iapeer inbox bob\)\n +open messages +1 waiting, 1 held; the oldest: \d+ s\n/,
-    )
-  })
+  it.runIf(isFullCampaign())(
+    'have a column in list at 200 columns and at 46, in any locale, and fields in its JSON',
+    async () => {
+      const home = newHome()
+      await home.peer('ann', 'sleep 1000')
+      await home.peer('bob', 'sleep 1000', { hold: ['unknown'] })
+      expect((await home.iapeer('list')).stdout).not.toContain('MAIL')
+      await home.send('bob', '--topic', 'a topic that is longer than the line', 'one')
+      await home.iapeer('send', 'bob', 'two')
+      const { tmux } = await home.server()
+      const shown = async (columns: number, ...args: string[]) => {
+        const env = [`IAPEER_ROOT=${home.root}`, 'LC_ALL=C', 'NO_COLOR=1', 'IAPEER_BEARER=', 'PEER_IDENTITY=']
+        const words = ['env', ...env, process.execPath, MAIN, ...args]
+        await tmux('resize-window', '-x', String(columns), '-y', '40')
+        await tmux('respawn-window', '-k', 'sh', '-c', '"$@"; exec sleep 1000', 'sh', ...words)
+        return until('the output', async () => {
+          const { stdout } = await tmux('capture-pane', '-p')
+          return stdout.includes('bob') ? stdout.trimEnd() : undefined
+        })
+      }
+      expect(await shown(200, 'list')).toMatch(/MAIL(?:.*\n)*.*o bob +new +- +1 waiting, 1 held, \d s/)
+      expect(await shown(46, 'list')).toMatch(
+        /PEER +STATE +MAIL\no ann +new +-\no bob +new +1 waiting, 1 held, \d s/,
+      )
+      expect(await shown(46, 'outbox')).toMatch(/m_\w{16}\n {2}bob, waiting, \d+ s/)
+      const list = jsonLines((await home.iapeer('list', '--json')).stdout)
+      expect(list.map(({ personality, mail }) => [personality, mail])).toEqual([
+        ['ann', undefined],
+        ['bob', expect.objectContaining({ waiting: 1, held: 1, unsure: 0, isPaused: false })],
+      ])
+      expect((await home.iapeer('show', 'bob')).stdout).toMatch(
+        /messages +wait to be read \(iapeer inbox bob\)\n +open messages +1 waiting, 1 held; the oldest: \d+ s\n/,
+      )
+    },
+  )
 
-  it('are listed in the autopsy of the session that had them', async () => {
+  it.runIf(isFullCampaign())('are listed in the autopsy of the session that had them', async () => {
     const home = newHome()
     await home.peer('bob', taking(':').replace('while', 'exec sleep 1000\nwhile'), { way: 'directory' })
     await home.startDaemon()

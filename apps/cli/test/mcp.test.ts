@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { asyncCleanups, run, until } from '@iapeer/dev/testing'
+import { asyncCleanups, isFullCampaign, run, until } from '@iapeer/dev/testing'
 import { messageView } from '@iapeer/lifecycle/mail'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
@@ -39,49 +39,60 @@ const textOf = (result: unknown): string =>
 const idIn = (text: string): string => /m_[a-z2-7]{16}/.exec(text)?.[0] ?? ''
 
 describe('iapeer mcp', () => {
-  it('stores messages without a daemon and says so, and sends them by a daemon that is started later', async () => {
-    const home = newHome()
-    track(() => home.iapeer('daemon', 'stop'))
-    const client = await connect(home, await sessionOfBob(home))
-    expect(client.getInstructions()).toContain('re')
-    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['send_to_peer'])
-    const call = async (message: string, _meta: Record<string, unknown> = {}) =>
-      textOf(
-        await client.callTool({
-          name: 'send_to_peer',
-          arguments: { personality: 'operator', message },
-          _meta,
-        }),
-      )
-    const without = await call('one', { callId: 'c1' })
-    expect(without).toMatch(/^stored as m_[a-z2-7]{16} for operator.*\\nNo daemon is running/)
-    await home.iapeer('daemon', 'start')
-    // A call that is repeated after the daemon has come up is the same call for it.
-    expect(await call('one', { callId: 'c1' })).toContain(`already stored as ${idIn(without)} for operator`)
-    const by = await call('two', { callId: 'c2' })
-    expect(by).toMatch(/^stored as m_[a-z2-7]{16} for operator/)
-    expect(by).not.toContain('daemon')
-    for (const id of [without, by].map(idIn))
-      expect(await messageView(home.root, id)).toMatchObject({
-        from: { kind: 'peer', proof: 'bearer', identity: 'command-bob' },
-      })
-    await home.iapeer('daemon', 'stop')
-    expect(await call('three')).toContain('No daemon is running')
-  }, 30_000)
+  it.runIf(isFullCampaign())(
+    'stores messages without a daemon and says so, and sends them by a daemon that is started later',
+    async () => {
+      const home = newHome()
+      track(() => home.iapeer('daemon', 'stop'))
+      const client = await connect(home, await sessionOfBob(home))
+      expect(client.getInstructions()).toContain('re')
+      expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['send_to_peer'])
+      const call = async (message: string, _meta: Record<string, unknown> = {}) =>
+        textOf(
+          await client.callTool({
+            name: 'send_to_peer',
+            arguments: { personality: 'operator', message },
+            _meta,
+          }),
+        )
+      const without = await call('one', { callId: 'c1' })
+      expect(without).toMatch(/^stored as m_[a-z2-7]{16} for operator.*\\nNo daemon is running/)
+      await home.iapeer('daemon', 'start')
+      // A call that is repeated after the daemon has come up is the same call for it.
+      expect(await call('one', { callId: 'c1' })).toContain(`already stored as ${idIn(without)} for operator`)
+      const by = await call('two', { callId: 'c2' })
+      expect(by).toMatch(/^stored as m_[a-z2-7]{16} for operator/)
+      expect(by).not.toContain('daemon')
+      for (const id of [without, by].map(idIn))
+        expect(await messageView(home.root, id)).toMatchObject({
+          from: { kind: 'peer', proof: 'bearer', identity: 'command-bob' },
+        })
+      await home.iapeer('daemon', 'stop')
+      expect(await call('three')).toContain('No daemon is running')
+    },
+    30_000,
+  )
 
-  it('refuses the bearer of a session that is over, with and without a daemon', async () => {
-    const home = newHome()
-    track(() => home.iapeer('daemon', 'stop'))
-    const client = await connect(home, await sessionOfBob(home))
-    await home.iapeer('stop', 'bob')
-    const call = async () =>
-      textOf(
-        await client.callTool({ name: 'send_to_peer', arguments: { personality: 'operator', message: 'x' } }),
-      )
-    expect(await call()).toContain('not sent (bearer-unknown)')
-    await home.iapeer('daemon', 'start')
-    expect(await call()).toContain('not sent (bearer-unknown)')
-  }, 30_000)
+  it.runIf(isFullCampaign())(
+    'refuses the bearer of a session that is over, with and without a daemon',
+    async () => {
+      const home = newHome()
+      track(() => home.iapeer('daemon', 'stop'))
+      const client = await connect(home, await sessionOfBob(home))
+      await home.iapeer('stop', 'bob')
+      const call = async () =>
+        textOf(
+          await client.callTool({
+            name: 'send_to_peer',
+            arguments: { personality: 'operator', message: 'x' },
+          }),
+        )
+      expect(await call()).toContain('not sent (bearer-unknown)')
+      await home.iapeer('daemon', 'start')
+      expect(await call()).toContain('not sent (bearer-unknown)')
+    },
+    30_000,
+  )
 
   it('answers each line that is not a request it knows with an error, prints nothing else and exits with its input', async () => {
     const home = newHome()

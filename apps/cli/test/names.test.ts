@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { isFullCampaign } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { type Home, homes } from './support.ts'
 
@@ -15,31 +16,34 @@ function addDeath(home: Home, { peer, gen, ts }: { peer: string; gen: string; ts
   )
 }
 
-it('autopsy takes any unambiguous prefix of an id, and without a name explains the last death', async () => {
-  const home = newHome()
-  const idOf = async (...args: string[]) =>
-    JSON.parse((await home.iapeer('autopsy', '--json', ...args)).stdout).id
-  expect(await home.iapeer('autopsy')).toMatchObject({
-    exitCode: 4,
-    stderr: expect.stringContaining('no deaths'),
-  })
-  addDeath(home, { peer: 'bob', gen: 'c26d0fffffffffff', ts: '2026-01-02T00:00:00.000Z' })
-  addDeath(home, { peer: 'ann', gen: 'c26d1eeeeeeeeeee', ts: '2026-01-03T00:00:00.000Z' })
-  // Recorded afterwards, but died before.
-  addDeath(home, { peer: 'eve', gen: 'beef000000000000', ts: '2026-01-01T00:00:00.000Z' })
-  expect(await idOf()).toBe('claude-ann-c26d1eeeeeeeeeee')
-  expect(await idOf('c26d0')).toBe('claude-bob-c26d0fffffffffff')
-  expect(await idOf('c26d1eeeeeeeeeee')).toBe('claude-ann-c26d1eeeeeeeeeee')
-  expect(await idOf('claude-eve-be')).toBe('claude-eve-beef000000000000')
-  expect(await idOf('bob')).toBe('claude-bob-c26d0fffffffffff')
-  const two = await home.iapeer('autopsy', 'c26d')
-  expect(two).toMatchObject({ exitCode: 2, stdout: '' })
-  expect(two.stderr).toMatch(
-    /ambiguous: 2 deaths.*\n {2}Use more characters: claude-bob-c26d0.*claude-ann-c26d1/,
-  )
-  for (const near of ['c26', 'c26d2', 'beeg'])
-    expect(await home.iapeer('autopsy', near)).toMatchObject({ exitCode: 4 })
-})
+it.runIf(isFullCampaign())(
+  'autopsy takes any unambiguous prefix of an id, and without a name explains the last death',
+  async () => {
+    const home = newHome()
+    const idOf = async (...args: string[]) =>
+      JSON.parse((await home.iapeer('autopsy', '--json', ...args)).stdout).id
+    expect(await home.iapeer('autopsy')).toMatchObject({
+      exitCode: 4,
+      stderr: expect.stringContaining('no deaths'),
+    })
+    addDeath(home, { peer: 'bob', gen: 'c26d0fffffffffff', ts: '2026-01-02T00:00:00.000Z' })
+    addDeath(home, { peer: 'ann', gen: 'c26d1eeeeeeeeeee', ts: '2026-01-03T00:00:00.000Z' })
+    // Recorded afterwards, but died before.
+    addDeath(home, { peer: 'eve', gen: 'beef000000000000', ts: '2026-01-01T00:00:00.000Z' })
+    expect(await idOf()).toBe('claude-ann-c26d1eeeeeeeeeee')
+    expect(await idOf('c26d0')).toBe('claude-bob-c26d0fffffffffff')
+    expect(await idOf('c26d1eeeeeeeeeee')).toBe('claude-ann-c26d1eeeeeeeeeee')
+    expect(await idOf('claude-eve-be')).toBe('claude-eve-beef000000000000')
+    expect(await idOf('bob')).toBe('claude-bob-c26d0fffffffffff')
+    const two = await home.iapeer('autopsy', 'c26d')
+    expect(two).toMatchObject({ exitCode: 2, stdout: '' })
+    expect(two.stderr).toMatch(
+      /ambiguous: 2 deaths.*\n {2}Use more characters: claude-bob-c26d0.*claude-ann-c26d1/,
+    )
+    for (const near of ['c26', 'c26d2', 'beeg'])
+      expect(await home.iapeer('autopsy', near)).toMatchObject({ exitCode: 4 })
+  },
+)
 
 it('watch and unwatch take the name of a socket as tmux -L does', async () => {
   const home = newHome()

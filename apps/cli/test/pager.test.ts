@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { asyncCleanups, until } from '@iapeer/dev/testing'
+import { asyncCleanups, campaignCases, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { type Home, homes, MAIN } from './support.ts'
 
@@ -98,14 +98,16 @@ describe('the pager', () => {
     expect(existsSync(join(home.path, 'started'))).toBe(false)
   })
 
-  it.each([
-    ['--no-pager', {}],
-    ['', { PAGER: 'cat' }],
-    ['', { PAGER: '' }],
-    ['', { IAPEER_PAGER: 'cat', PAGER: 'less' }],
-    ['', { TERM: 'dumb' }],
-    ['| cat', {}],
-  ])('is not started with %j and %j', async (words, env) => {
+  it.each(
+    campaignCases([
+      ['--no-pager', {}],
+      ['', { PAGER: 'cat' }],
+      ['', { PAGER: '' }],
+      ['', { IAPEER_PAGER: 'cat', PAGER: 'less' }],
+      ['', { TERM: 'dumb' }],
+      ['| cat', {}],
+    ]),
+  )('is not started with %j and %j', async (words, env) => {
     const home = newHome()
     await withLines(home, 50)
     const shell = await inPane(home, `iapeer logs bob ${words}`, env)
@@ -122,7 +124,7 @@ describe('the pager', () => {
     expect(readFileSync(log, 'utf8')).toBe('FRX -c\n50\n')
   })
 
-  it.each(['no-such-pager', 'FOO=1 no-such-pager --x'])(
+  it.each(campaignCases(['no-such-pager', 'FOO=1 no-such-pager --x']))(
     'that cannot be run (%s) loses no output',
     async (pager) => {
       const home = newHome()
@@ -161,14 +163,16 @@ function withDeaths(home: Home): void {
 }
 
 describe('a narrow terminal', () => {
-  it.each([
-    [100, /^WHEN +IDENTITY +VERDICT +CONFIDENCE +ID$/m, CLAUDE],
-    [80, /^WHEN +IDENTITY +VERDICT +CONFIDENCE +ID$/m, CLAUDE],
-    [66, /^WHEN +IDENTITY +VERDICT +ID$/m, CLAUDE],
-    [60, /^WHEN +IDENTITY +VERDICT +ID$/m, 'claude-a-long-ide'],
-    [46, /^IDENTITY +VERDICT +ID$/m, 'claude-a-long-'],
-    [36, /^IDENTITY +VERDICT +ID$/m, 'claud'],
-  ])('of %i columns shows verdicts and ids whole', async (columns, head, name) => {
+  it.each(
+    campaignCases([
+      [100, /^WHEN +IDENTITY +VERDICT +CONFIDENCE +ID$/m, CLAUDE],
+      [80, /^WHEN +IDENTITY +VERDICT +CONFIDENCE +ID$/m, CLAUDE],
+      [66, /^WHEN +IDENTITY +VERDICT +ID$/m, CLAUDE],
+      [60, /^WHEN +IDENTITY +VERDICT +ID$/m, 'claude-a-long-ide'],
+      [46, /^IDENTITY +VERDICT +ID$/m, 'claude-a-long-'],
+      [36, /^IDENTITY +VERDICT +ID$/m, 'claud'],
+    ]),
+  )('of %i columns shows verdicts and ids whole', async (columns, head, name) => {
     const home = newHome()
     withDeaths(home)
     const shell = await inPane(home, 'iapeer deaths', {}, [columns, 20])
@@ -180,26 +184,29 @@ describe('a narrow terminal', () => {
     expect(screen).toContain(name)
   })
 
-  it.each([46, 60, 80])('of %i columns breaks status, events and autopsy at words', async (columns) => {
-    const home = newHome()
-    withDeaths(home)
-    const server = await home.server('a-server-with-a-name')
-    await home.iapeer('watch', server.socketPath)
-    const command = `iapeer status; iapeer events; iapeer autopsy ${CLAUDE} --no-pager`
-    const shell = await inPane(home, command, { HOME: home.path }, [columns, 60])
-    await shows(shell, /exit 0$/)
-    const screen = await shell.screen()
-    const whole = screen.replace(/\n +/g, ' ')
-    expect(whole).toContain('2 deaths recorded; the last: claude-bob')
-    expect(whole).toContain('recorder started')
-    expect(whole).toContain('watched')
-    // A path is broken only if it is longer than a line.
-    expect(screen).not.toContain(home.path)
-    for (const word of ['recorded', 'watched', 'confidence', 'evidence'])
-      expect(screen.replaceAll('\n', ''), word).toContain(word)
-    expect(screen).toMatch(/\brecorded\b/)
-    expect(screen).toMatch(/\bconfidence\b/)
-  })
+  it.each(campaignCases([46, 60, 80]))(
+    'of %i columns breaks status, events and autopsy at words',
+    async (columns) => {
+      const home = newHome()
+      withDeaths(home)
+      const server = await home.server('a-server-with-a-name')
+      await home.iapeer('watch', server.socketPath)
+      const command = `iapeer status; iapeer events; iapeer autopsy ${CLAUDE} --no-pager`
+      const shell = await inPane(home, command, { HOME: home.path }, [columns, 60])
+      await shows(shell, /exit 0$/)
+      const screen = await shell.screen()
+      const whole = screen.replace(/\n +/g, ' ')
+      expect(whole).toContain('2 deaths recorded; the last: claude-bob')
+      expect(whole).toContain('recorder started')
+      expect(whole).toContain('watched')
+      // A path is broken only if it is longer than a line.
+      expect(screen).not.toContain(home.path)
+      for (const word of ['recorded', 'watched', 'confidence', 'evidence'])
+        expect(screen.replaceAll('\n', ''), word).toContain(word)
+      expect(screen).toMatch(/\brecorded\b/)
+      expect(screen).toMatch(/\bconfidence\b/)
+    },
+  )
 
   it('of a locale without UTF-8, or a dumb terminal, shows ASCII and no colours', async () => {
     const home = newHome()
@@ -223,15 +230,22 @@ describe('a narrow terminal', () => {
   })
 })
 
-it.each(['doctor', 'notify list', 'config list', 'show bob', '--help', 'drill --help', 'uninstall --help'])(
-  '%s breaks no line in the middle of a word at 46 columns',
-  async (command) => {
-    const home = newHome()
-    await home.iapeer('create', 'bob', '--description', 'A peer.', '--', 'sleep', '1000')
-    const shell = await inPane(home, `iapeer ${command}`, {}, [46, 300])
-    await until('its end', async () => /exit [01]$/.test(await shell.screen()))
-    const trimmed = (text: string) => text.replace(/ +$/gm, '')
-    // Joined are the lines that the terminal, not the program, has broken.
-    expect(trimmed(await shell.joined())).toBe(trimmed(await shell.screen()))
-  },
-)
+it.each(
+  campaignCases([
+    'doctor',
+    'notify list',
+    'config list',
+    'show bob',
+    '--help',
+    'drill --help',
+    'uninstall --help',
+  ]),
+)('%s breaks no line in the middle of a word at 46 columns', async (command) => {
+  const home = newHome()
+  await home.iapeer('create', 'bob', '--description', 'A peer.', '--', 'sleep', '1000')
+  const shell = await inPane(home, `iapeer ${command}`, {}, [46, 300])
+  await until('its end', async () => /exit [01]$/.test(await shell.screen()))
+  const trimmed = (text: string) => text.replace(/ +$/gm, '')
+  // Joined are the lines that the terminal, not the program, has broken.
+  expect(trimmed(await shell.joined())).toBe(trimmed(await shell.screen()))
+})

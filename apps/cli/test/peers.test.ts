@@ -194,7 +194,7 @@ describe('iapeer create, init, list and show', () => {
 })
 
 describe('iapeer rename, remove and runtimes', () => {
-  it('change what is registered, and lose no file', async () => {
+  it.runIf(isFullCampaign())('change what is registered, and lose no file', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob')
     await home.iapeer('create', 'ann')

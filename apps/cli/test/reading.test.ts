@@ -288,7 +288,7 @@ describe('iapeer events', () => {
   })
 })
 
-it('status --json prints the daemon, the watches and the last death', async () => {
+it.runIf(isFullCampaign())('status --json prints the daemon, the watches and the last death', async () => {
   const home = newHome()
   expect(jsonLines((await home.iapeer('status', '--json')).stdout)).toEqual([
     { schemaVersion: 2, daemon: { state: 'stopped' }, peers: 0, watches: [], deaths: 0 },

@@ -103,22 +103,25 @@ describe('iapeer start, stop and new', () => {
     },
   )
 
-  it('run exits with 0 if the peer is stopped by another command, and refuses a peer that another run supervises', async () => {
-    const home = newHome()
-    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
-    const run = home.start('run', 'command-bob')
-    await until('it to be running', () => run.text().includes('bob is running: pid'))
-    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running \(by a service manager\) /m)
-    const second = await home.iapeer('run', 'bob')
-    expect(second).toMatchObject({
-      exitCode: 1,
-      stderr: expect.stringMatching(/process \d+ already supervises/),
-    })
-    await home.iapeer('stop', 'bob')
-    await until('the run to end', () => run.text().includes('bob is stopped\n'))
-    expect(await run.end('SIGCONT')).toBe(0)
-    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
-  })
+  it.runIf(isFullCampaign())(
+    'run exits with 0 if the peer is stopped by another command, and refuses a peer that another run supervises',
+    async () => {
+      const home = newHome()
+      await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+      const run = home.start('run', 'command-bob')
+      await until('it to be running', () => run.text().includes('bob is running: pid'))
+      expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running \(by a service manager\) /m)
+      const second = await home.iapeer('run', 'bob')
+      expect(second).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringMatching(/process \d+ already supervises/),
+      })
+      await home.iapeer('stop', 'bob')
+      await until('the run to end', () => run.text().includes('bob is stopped\n'))
+      expect(await run.end('SIGCONT')).toBe(0)
+      expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+    },
+  )
 
   it.runIf(isFullCampaign())('a peer does not attach to itself', async () => {
     const home = newHome()
@@ -129,7 +132,7 @@ describe('iapeer start, stop and new', () => {
     expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is the terminal of bob') })
   })
 
-  it('start --all, stop --all, refresh and reset do what they print', async () => {
+  it.runIf(isFullCampaign())('start --all, stop --all, refresh and reset do what they print', async () => {
     const home = newHome()
     for (const name of ['ann', 'bob']) await home.iapeer('create', name, '--', 'sleep', '1000')
     expect(await home.iapeer('refresh', 'ann')).toMatchObject({ exitCode: 3 })
@@ -224,65 +227,74 @@ describe('iapeer start, stop and new', () => {
     expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running/m)
   })
 
-  it('a peer keeps running when it is renamed, under its new name everywhere', async () => {
-    const home = newHome()
-    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
-    await home.iapeer('start', 'bob')
-    const [session] = await listSessions(home.root)
-    const renamed = await home.iapeer('rename', 'bob', 'rob')
-    expect(renamed).toMatchObject({ exitCode: 0, stderr: '' })
-    expect(renamed.stdout).toMatch(
-      /^bob is now rob; its home stays .*\n {2}rob keeps running: pid \d+\n {2}The agent learns its new name when it is restarted: iapeer restart rob\n$/,
-    )
-    expect((await home.iapeer('list')).stdout).toMatch(/^● rob +running/m)
-    expect((await home.iapeer('logs', 'rob')).exitCode).toBe(0)
-    process.kill(session?.server.pid ?? 0, 'SIGKILL')
-    await until(
-      'the record',
-      async () => (await home.iapeer('deaths', '--peer', 'rob', '--json')).stdout !== '',
-    )
-    const old = await home.iapeer('deaths', '--peer', 'bob')
-    expect(old.stdout).toBe('no deaths match\n')
-    expect(old.stderr).toMatch(/^bob was renamed to rob \d+ \w+ ago: iapeer deaths --peer rob\n/)
-    expect((await home.iapeer('autopsy', 'rob')).stdout).toMatch(/^command-rob: /)
-    expect((await home.iapeer('autopsy', 'bob')).stderr).toMatch(/bob was renamed to rob/)
-  })
+  it.runIf(isFullCampaign())(
+    'a peer keeps running when it is renamed, under its new name everywhere',
+    async () => {
+      const home = newHome()
+      await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+      await home.iapeer('start', 'bob')
+      const [session] = await listSessions(home.root)
+      const renamed = await home.iapeer('rename', 'bob', 'rob')
+      expect(renamed).toMatchObject({ exitCode: 0, stderr: '' })
+      expect(renamed.stdout).toMatch(
+        /^bob is now rob; its home stays .*\n {2}rob keeps running: pid \d+\n {2}The agent learns its new name when it is restarted: iapeer restart rob\n$/,
+      )
+      expect((await home.iapeer('list')).stdout).toMatch(/^● rob +running/m)
+      expect((await home.iapeer('logs', 'rob')).exitCode).toBe(0)
+      process.kill(session?.server.pid ?? 0, 'SIGKILL')
+      await until(
+        'the record',
+        async () => (await home.iapeer('deaths', '--peer', 'rob', '--json')).stdout !== '',
+      )
+      const old = await home.iapeer('deaths', '--peer', 'bob')
+      expect(old.stdout).toBe('no deaths match\n')
+      expect(old.stderr).toMatch(/^bob was renamed to rob \d+ \w+ ago: iapeer deaths --peer rob\n/)
+      expect((await home.iapeer('autopsy', 'rob')).stdout).toMatch(/^command-rob: /)
+      expect((await home.iapeer('autopsy', 'bob')).stderr).toMatch(/bob was renamed to rob/)
+    },
+  )
 
-  it('remove refuses a running peer; with --force it stops the peer, says so, and no death is recorded', async () => {
-    const home = newHome()
-    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
-    await home.iapeer('start', 'bob')
-    const refused = await home.iapeer('remove', 'bob')
-    expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
-    expect(refused.stderr).toMatch(
-      /bob is running \(pid \d+\); nothing was changed\n.*iapeer remove --force bob/,
-    )
-    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running/m)
-    const removed = await home.iapeer('remove', '--force', 'bob')
-    expect(removed.exitCode).toBe(0)
-    expect(removed.stdout).toMatch(/^stopped bob: pid \d+\nbob is removed; its files stay in /)
-    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
-    expect(readdirSync(join(home.root, 'state', 'lifecycle'))).toEqual([])
-  })
+  it.runIf(isFullCampaign())(
+    'remove refuses a running peer; with --force it stops the peer, says so, and no death is recorded',
+    async () => {
+      const home = newHome()
+      await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+      await home.iapeer('start', 'bob')
+      const refused = await home.iapeer('remove', 'bob')
+      expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
+      expect(refused.stderr).toMatch(
+        /bob is running \(pid \d+\); nothing was changed\n.*iapeer remove --force bob/,
+      )
+      expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running/m)
+      const removed = await home.iapeer('remove', '--force', 'bob')
+      expect(removed.exitCode).toBe(0)
+      expect(removed.stdout).toMatch(/^stopped bob: pid \d+\nbob is removed; its files stay in /)
+      expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+      expect(readdirSync(join(home.root, 'state', 'lifecycle'))).toEqual([])
+    },
+  )
 
-  it('watch refuses the server of a peer, also in its own pane, and a later stop is not recorded as a death', async () => {
-    const home = newHome()
-    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
-    await home.iapeer('start', 'bob')
-    const [session] = await listSessions(home.root)
-    const socket = session?.socketPath ?? ''
-    const refused = await home.iapeer('watch', socket)
-    expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
-    expect(refused.stderr).toMatch(/this tmux server runs the peer command-bob and already has a recorder/)
-    const json = await home.iapeer('watch', socket, '--json')
-    expect(jsonLines(json.stdout)).toMatchObject([{ state: 'failed', code: 'is-a-peer' }])
-    const inside = await home.iapeerWith({ TMUX: `${socket},${session?.server.pid},0` }, 'watch')
-    expect(inside).toMatchObject({ exitCode: 1, stdout: '' })
-    const elsewhere = await newHome().iapeer('watch', socket)
-    expect(elsewhere.stderr).toMatch(/runs the peer command-bob of .* and already has a recorder/)
-    expect((await home.iapeer('stop', 'bob')).exitCode).toBe(0)
-    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
-  })
+  it.runIf(isFullCampaign())(
+    'watch refuses the server of a peer, also in its own pane, and a later stop is not recorded as a death',
+    async () => {
+      const home = newHome()
+      await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+      await home.iapeer('start', 'bob')
+      const [session] = await listSessions(home.root)
+      const socket = session?.socketPath ?? ''
+      const refused = await home.iapeer('watch', socket)
+      expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
+      expect(refused.stderr).toMatch(/this tmux server runs the peer command-bob and already has a recorder/)
+      const json = await home.iapeer('watch', socket, '--json')
+      expect(jsonLines(json.stdout)).toMatchObject([{ state: 'failed', code: 'is-a-peer' }])
+      const inside = await home.iapeerWith({ TMUX: `${socket},${session?.server.pid},0` }, 'watch')
+      expect(inside).toMatchObject({ exitCode: 1, stdout: '' })
+      const elsewhere = await newHome().iapeer('watch', socket)
+      expect(elsewhere.stderr).toMatch(/runs the peer command-bob of .* and already has a recorder/)
+      expect((await home.iapeer('stop', 'bob')).exitCode).toBe(0)
+      expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+    },
+  )
 
   it.each([
     [['start', 'eve'], 4, /no such peer: eve/],

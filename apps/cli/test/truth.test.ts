@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
-import { isFullCampaign, mayMount, smallDisk, until } from '@iapeer/dev/testing'
+import { campaignCases, isFullCampaign, mayMount, smallDisk, until } from '@iapeer/dev/testing'
 import { shownState } from '@iapeer/lifecycle/fleet'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { describe, expect, it } from 'vitest'
@@ -46,13 +46,16 @@ describe('the table of peers', () => {
     expect(peerTable(peers, { utc: true })).toContain('SIGKILL, 2026-06-10 11:57:00 UTC')
   })
 
-  it.each([20, 30, 46, 60, 80, 100, 200])('fits %i columns without cutting a cell', (columns) => {
-    const rows = peerTable(peers, { nowMs, columns }).split('\n')
-    for (const row of rows) expect(widthOf(row)).toBeLessThanOrEqual(columns)
-    const whole = new Set(peerTable(peers, { nowMs }).split(/ {2,}|\n/))
-    for (const cell of rows.flatMap((row) => row.split(/ {2,}/)))
-      expect(columns < 30 && cell === 'dead' ? 'dead (SIGKILL)' : cell).toSatisfy((text) => whole.has(text))
-  })
+  it.each(campaignCases([20, 30, 46, 60, 80, 100, 200]))(
+    'fits %i columns without cutting a cell',
+    (columns) => {
+      const rows = peerTable(peers, { nowMs, columns }).split('\n')
+      for (const row of rows) expect(widthOf(row)).toBeLessThanOrEqual(columns)
+      const whole = new Set(peerTable(peers, { nowMs }).split(/ {2,}|\n/))
+      for (const cell of rows.flatMap((row) => row.split(/ {2,}/)))
+        expect(columns < 30 && cell === 'dead' ? 'dead (SIGKILL)' : cell).toSatisfy((text) => whole.has(text))
+    },
+  )
 })
 
 it('a time that is not known is the two times between which something happened', () => {

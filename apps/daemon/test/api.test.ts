@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { createPeer } from '@iapeer/core/registry'
-import { serverAt, until } from '@iapeer/dev/testing'
+import { isFullCampaign, serverAt, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { ANSWERS, parseAs } from '@iapeer/protocol/routes'
 import { describe, expect, it } from 'vitest'
@@ -25,44 +25,51 @@ function checked<T>(answer: Answer, schema: Parameters<typeof parseAs<T>>[0], st
 const codeOf = (answer: Answer, status: number) => checked(answer, ANSWERS.Error, status).error.code
 
 describe('the API, over the unix socket', () => {
-  it('reports a blocked peer: at its start, in the fleet and in the metrics, and then that it is running', async () => {
-    const { root, directory, up } = newRoot()
-    const script = join(directory, 'asks.sh')
-    const rule = '─'.repeat(40)
-    writeFileSync(
-      script,
-      `stty raw -echo; printf '\\033[2J\\033[HDo you want to use this API key?\\r\\n❯ No\\r\\n'
+  it.runIf(isFullCampaign())(
+    'reports a blocked peer: at its start, in the fleet and in the metrics, and then that it is running',
+    async () => {
+      const { root, directory, up } = newRoot()
+      const script = join(directory, 'asks.sh')
+      const rule = '─'.repeat(40)
+      writeFileSync(
+        script,
+        `stty raw -echo; printf '\\033[2J\\033[HDo you want to use this API key?\\r\\n❯ No\\r\\n'
       while [ "$(dd bs=1 count=1 2>/dev/null)" != y ]; do :; done
       printf '\\033[2J\\033[H'; printf '%s\\r\\n' Welcome ${rule} '❯ ' ${rule} '  bypass permissions on'; exec sleep 1000`,
-    )
-    await createPeer(root, {
-      personality: toPersonality('bob'),
-      defaultRuntime: toRuntime('claude'),
-      command: ['/bin/sh', script],
-    })
-    const { where } = await up({ IAPEER_TICK_SECS: '0.5' })
-    const obstacle = { dialog: 'API key', hint: expect.any(String), screen: expect.stringContaining('❯ No') }
-    expect(checked(await post(where, '/v1/peers/bob/start'), ANSWERS.Result)).toMatchObject({
-      session: { state: 'blocked', identity: 'claude-bob', ...obstacle },
-    })
-    expect(checked(await ask(where, '/v1/fleet'), ANSWERS.Fleet).peers).toMatchObject([
-      { state: 'blocked', blockedSince: expect.any(String), ...obstacle },
-    ])
-    expect((await ask(where, '/metrics')).text).toContain('iapeer_peers{state="blocked"} 1')
-    expect(checked(await post(where, '/v1/peers/bob/wake', {}), ANSWERS.Result)).toMatchObject({
-      outcome: { state: 'live', session: { state: 'blocked' } },
-    })
-    const [session] = await listSessions(root)
-    if (session === undefined) throw new Error('the peer is not running')
-    await serverAt(session.socketPath, session.server.pid).tmux('send-keys', '-t', session.paneId, 'y')
-    const running = await until('the daemon to finish its launch', async () => {
-      const now = checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)
-      return now.state === 'running' ? now : undefined
-    })
-    expect([running.gen, running.dialog, running.screen]).toEqual([session.gen, undefined, undefined])
-    expect((await post(where, '/v1/peers/bob/stop')).status).toBe(200)
-    expect(checked(await ask(where, '/v1/deaths'), ANSWERS.Deaths).deaths).toEqual([])
-  })
+      )
+      await createPeer(root, {
+        personality: toPersonality('bob'),
+        defaultRuntime: toRuntime('claude'),
+        command: ['/bin/sh', script],
+      })
+      const { where } = await up({ IAPEER_TICK_SECS: '0.5' })
+      const obstacle = {
+        dialog: 'API key',
+        hint: expect.any(String),
+        screen: expect.stringContaining('❯ No'),
+      }
+      expect(checked(await post(where, '/v1/peers/bob/start'), ANSWERS.Result)).toMatchObject({
+        session: { state: 'blocked', identity: 'claude-bob', ...obstacle },
+      })
+      expect(checked(await ask(where, '/v1/fleet'), ANSWERS.Fleet).peers).toMatchObject([
+        { state: 'blocked', blockedSince: expect.any(String), ...obstacle },
+      ])
+      expect((await ask(where, '/metrics')).text).toContain('iapeer_peers{state="blocked"} 1')
+      expect(checked(await post(where, '/v1/peers/bob/wake', {}), ANSWERS.Result)).toMatchObject({
+        outcome: { state: 'live', session: { state: 'blocked' } },
+      })
+      const [session] = await listSessions(root)
+      if (session === undefined) throw new Error('the peer is not running')
+      await serverAt(session.socketPath, session.server.pid).tmux('send-keys', '-t', session.paneId, 'y')
+      const running = await until('the daemon to finish its launch', async () => {
+        const now = checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)
+        return now.state === 'running' ? now : undefined
+      })
+      expect([running.gen, running.dialog, running.screen]).toEqual([session.gen, undefined, undefined])
+      expect((await post(where, '/v1/peers/bob/stop')).status).toBe(200)
+      expect(checked(await ask(where, '/v1/deaths'), ANSWERS.Deaths).deaths).toEqual([])
+    },
+  )
 
   it('answers every route as its schema describes, while a peer starts, dies and is stopped', async () => {
     const { root, up } = newRoot()

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { asyncCleanups } from '@iapeer/dev/testing'
+import { asyncCleanups, isFullCampaign } from '@iapeer/dev/testing'
 import type { OtherUsers } from '@iapeer/host'
 import { readMcpUrl } from '@iapeer/lifecycle/launch'
 import { ANSWERS } from '@iapeer/protocol/routes'
@@ -29,44 +29,50 @@ async function connect(url: string, bearer: string): Promise<Client> {
 }
 
 describe('the MCP server on its port', () => {
-  it('offers one tool, whose result says what became of the message, once for a repeated call', async () => {
-    const test = newRoot()
-    const { where } = await test.up(ON)
-    const bearer = await bearerOf(test, where, 'bob')
-    // It runs: a message would start it.
-    await bearerOf(test, where, 'ann')
-    writeFileSync(join(test.root, 'peers', 'bob', 'a.txt'), 'x')
-    const client = await connect((await readMcpUrl(test.root)) ?? '', bearer)
-    expect(client.getInstructions()).toContain('re')
-    const { tools } = await client.listTools()
-    expect(tools.map(({ name }) => name)).toEqual(['send_to_peer'])
-    expect(JSON.stringify(tools).length).toBeLessThan(800)
-    const call = (given: Record<string, unknown>, _meta: Record<string, unknown> = {}) =>
-      client.callTool({ name: 'send_to_peer', arguments: given, _meta })
-    const ann = { personality: 'ann', message: 'hi' }
-    const meta = { 'claudecode/toolUseId': 'toolu_1' }
-    const first = await call({ ...ann, attachments: ['a.txt'] }, meta)
-    expect(first).toMatchObject({
-      content: [{ text: expect.stringMatching(/^stored as m_[a-z2-7]{16} for ann/) }],
-    })
-    const [, id] = /(m_\w+)/.exec(JSON.stringify(first)) ?? []
-    const again = await call({ ...ann, message: 'changed' }, meta)
-    expect(JSON.stringify(again)).toContain(`already stored as ${id} for ann (waiting`)
-    expect(JSON.stringify(await call({ ...ann, topic: '' }, { callId: 'other' }))).toContain('already stored')
-    const failed = await call({ personality: 'unknown', message: 'hi' })
-    expect(failed).toMatchObject({
-      isError: true,
-      content: [{ text: expect.stringContaining('no-such-peer') }],
-    })
-    expect(await call({ to: 'ann' })).toMatchObject({ isError: true })
-    const message = (await ask(where, `/v1/messages/${id}`)).json()
-    expect(message).toMatchObject({
-      from: { proof: 'bearer', identity: 'command-bob' },
-      attachments: [{ bytes: 1 }],
-    })
-    await post(where, '/v1/peers/bob/stop')
-    await expect(call({ personality: 'ann', message: 'dead' })).rejects.toThrow(/bearer-unknown|403/)
-  }, 20_000)
+  it.runIf(isFullCampaign())(
+    'offers one tool, whose result says what became of the message, once for a repeated call',
+    async () => {
+      const test = newRoot()
+      const { where } = await test.up(ON)
+      const bearer = await bearerOf(test, where, 'bob')
+      // It runs: a message would start it.
+      await bearerOf(test, where, 'ann')
+      writeFileSync(join(test.root, 'peers', 'bob', 'a.txt'), 'x')
+      const client = await connect((await readMcpUrl(test.root)) ?? '', bearer)
+      expect(client.getInstructions()).toContain('re')
+      const { tools } = await client.listTools()
+      expect(tools.map(({ name }) => name)).toEqual(['send_to_peer'])
+      expect(JSON.stringify(tools).length).toBeLessThan(800)
+      const call = (given: Record<string, unknown>, _meta: Record<string, unknown> = {}) =>
+        client.callTool({ name: 'send_to_peer', arguments: given, _meta })
+      const ann = { personality: 'ann', message: 'hi' }
+      const meta = { 'claudecode/toolUseId': 'toolu_1' }
+      const first = await call({ ...ann, attachments: ['a.txt'] }, meta)
+      expect(first).toMatchObject({
+        content: [{ text: expect.stringMatching(/^stored as m_[a-z2-7]{16} for ann/) }],
+      })
+      const [, id] = /(m_\w+)/.exec(JSON.stringify(first)) ?? []
+      const again = await call({ ...ann, message: 'changed' }, meta)
+      expect(JSON.stringify(again)).toContain(`already stored as ${id} for ann (waiting`)
+      expect(JSON.stringify(await call({ ...ann, topic: '' }, { callId: 'other' }))).toContain(
+        'already stored',
+      )
+      const failed = await call({ personality: 'unknown', message: 'hi' })
+      expect(failed).toMatchObject({
+        isError: true,
+        content: [{ text: expect.stringContaining('no-such-peer') }],
+      })
+      expect(await call({ to: 'ann' })).toMatchObject({ isError: true })
+      const message = (await ask(where, `/v1/messages/${id}`)).json()
+      expect(message).toMatchObject({
+        from: { proof: 'bearer', identity: 'command-bob' },
+        attachments: [{ bytes: 1 }],
+      })
+      await post(where, '/v1/peers/bob/stop')
+      await expect(call({ personality: 'ann', message: 'dead' })).rejects.toThrow(/bearer-unknown|403/)
+    },
+    20_000,
+  )
 
   it('refuses other hosts, web pages, a missing and an unknown bearer, by name', async () => {
     const test = newRoot()

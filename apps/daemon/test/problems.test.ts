@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { isFullCampaign, mayMount, serverAt, smallDisk, until } from '@iapeer/dev/testing'
+import { campaignCases, isFullCampaign, mayMount, serverAt, smallDisk, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { judged, keepingHook, notificationTests } from './notification-support.ts'
 import { ask, roots } from './support.ts'
@@ -8,10 +8,12 @@ import { ask, roots } from './support.ts'
 const newRoot = roots()
 const { track, webhook, running } = notificationTests()
 
-it.runIf(mayMount).each([
-  ['with the outbox', ['state', 'lifecycle'], false],
-  ['with the records alone', ['logs', 'iapeer'], true],
-] as const)(
+it.runIf(mayMount).each(
+  campaignCases([
+    ['with the outbox', ['state', 'lifecycle'], false],
+    ['with the records alone', ['logs', 'iapeer'], true],
+  ] as const),
+)(
   'a full disk %s is notified once, and what follows is notified as always',
   async (_what, where, hasOutbox) => {
     const { root, up } = newRoot()

@@ -108,7 +108,7 @@ describe('the exit of a daemon', () => {
     },
   )
 
-  it('waits for a running request, but not for one that never ends', async () => {
+  it.runIf(isFullCampaign())('waits for a running request, but not for one that never ends', async () => {
     const { root, up } = newRoot()
     await peer(root, 'bob')
     const { where, socketPath, end } = await up()
@@ -259,7 +259,7 @@ describe('in the background', () => {
     await stopDaemon(root)
   })
 
-  it('iapeerd without --foreground starts the daemon there', async () => {
+  it.runIf(isFullCampaign())('iapeerd without --foreground starts the daemon there', async () => {
     const { root } = newRoot()
     const env = { ...process.env, IAPEER_ROOT: root }
     const iapeerd = (...args: string[]) => run(process.execPath, [MAIN, ...args], { env })

@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { observeProcess } from '@iapeer/core/process'
-import { until } from '@iapeer/dev/testing'
+import { isFullCampaign, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { ensureCanary, reconcile } from '../src/index.ts'
 import { terminateProcess } from '../src/process/terminate-process.ts'
@@ -52,18 +52,21 @@ describe('a recorder that is killed', () => {
     await deathOf(bob)
   })
 
-  it('with its server: exactly one recorder-lost at the next ensureCanary, even if a successor is running', async () => {
-    const root = newRoot()
-    const bob = await watched(root)
-    await killRecorder(bob)
-    bob.server.kill('SIGKILL')
-    await bob.server.gone()
-    const successor = await root.server(bob.server.socketPath)
-    const armed = await ensureCanary({ ...bob, socketPath: bob.server.socketPath })
-    expect(armed).toMatchObject({ state: 'spawned', serverPid: successor.pid })
-    expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost' })
-    expect(exits(root.recordDir)).toHaveLength(1)
-  })
+  it.runIf(isFullCampaign())(
+    'with its server: exactly one recorder-lost at the next ensureCanary, even if a successor is running',
+    async () => {
+      const root = newRoot()
+      const bob = await watched(root)
+      await killRecorder(bob)
+      bob.server.kill('SIGKILL')
+      await bob.server.gone()
+      const successor = await root.server(bob.server.socketPath)
+      const armed = await ensureCanary({ ...bob, socketPath: bob.server.socketPath })
+      expect(armed).toMatchObject({ state: 'spawned', serverPid: successor.pid })
+      expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost' })
+      expect(exits(root.recordDir)).toHaveLength(1)
+    },
+  )
 
   it('without its server: the next ensureCanary logs it once and arms the same generation again', async () => {
     const bob = await watched(newRoot())
@@ -194,17 +197,20 @@ describe('a recorder killed between claim and line', () => {
     expect(lines).toEqual([expect.objectContaining({ gen: bob.gen, server_pid: String(bob.server.pid) })])
   })
 
-  it('eight reconcilers at once record one recorder-lost for an unclaimed death', async () => {
-    const bob = await watched(newRoot())
-    await killRecorder(bob)
-    bob.server.kill('SIGKILL')
-    await bob.server.gone()
-    const children = Array.from({ length: 8 }, () =>
-      startFixture('reconcile.mjs', { recordDir: bob.recordDir }),
-    )
-    await Promise.all(children.map(exited))
-    expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost' })
-  })
+  it.runIf(isFullCampaign())(
+    'eight reconcilers at once record one recorder-lost for an unclaimed death',
+    async () => {
+      const bob = await watched(newRoot())
+      await killRecorder(bob)
+      bob.server.kill('SIGKILL')
+      await bob.server.gone()
+      const children = Array.from({ length: 8 }, () =>
+        startFixture('reconcile.mjs', { recordDir: bob.recordDir }),
+      )
+      await Promise.all(children.map(exited))
+      expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost' })
+    },
+  )
 })
 
 describe('a stopped recorder', () => {

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isFullCampaign } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { asyncCleanups, privateDirectory, run } from '../src/testing/index.ts'
 import { REPOSITORY } from '../src/workspace.ts'
@@ -54,18 +55,21 @@ it('a report has each declaration once, without comments, and the types that the
   ])
 })
 
-it('--check fails when a declaration changes, and says where and what to do; a changed comment is not a change', async () => {
-  const { report, write } = workspace(FILES)
-  await report()
-  write({ 'index.d.ts': FILES['index.d.ts'].replace('Says hello', 'Greets') })
-  expect(await report('--check')).toMatchObject({ exitCode: 0, stdout: '' })
-  write({ 'index.d.ts': FILES['index.d.ts'].replace('said: string', 'said: number') })
-  const done = await report('--check')
-  expect(done.exitCode).toBe(1)
-  expect(done.stdout).toMatch(
-    /^packages\/a\/api\.md is out of date, line \d+: " {4}readonly said: string;" is now " {4}readonly said: number;"\n.*pnpm generate:api/,
-  )
-})
+it.runIf(isFullCampaign())(
+  '--check fails when a declaration changes, and says where and what to do; a changed comment is not a change',
+  async () => {
+    const { report, write } = workspace(FILES)
+    await report()
+    write({ 'index.d.ts': FILES['index.d.ts'].replace('Says hello', 'Greets') })
+    expect(await report('--check')).toMatchObject({ exitCode: 0, stdout: '' })
+    write({ 'index.d.ts': FILES['index.d.ts'].replace('said: string', 'said: number') })
+    const done = await report('--check')
+    expect(done.exitCode).toBe(1)
+    expect(done.stdout).toMatch(
+      /^packages\/a\/api\.md is out of date, line \d+: " {4}readonly said: string;" is now " {4}readonly said: number;"\n.*pnpm generate:api/,
+    )
+  },
+)
 
 it('a package that is not built is an error that says so', async () => {
   const { report } = workspace({ 'index.d.ts': FILES['index.d.ts'] })

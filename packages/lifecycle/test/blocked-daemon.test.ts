@@ -23,32 +23,36 @@ async function supervise(root: string, env: NodeJS.ProcessEnv = {}): Promise<str
   return errors
 }
 
-it('the daemon keeps a blocked peer running under every policy, and finishes its launch when a person has answered', async () => {
-  const root = newRoot()
-  const { entry, given } = await fakeAgent(root, [UNKNOWN, TRUST, READY], 'Good morning')
-  await updatePeer(root.root, 'bob', { wakePolicy: 'ephemeral', idleSecs: 1 })
-  const { session } = await launchPeer(root.root, entry, SHORT)
-  const errors = await supervise(root.root, {
-    IAPEER_EPHEMERAL_UNARMED_IDLE_SECS: '0.5',
-    IAPEER_EPHEMERAL_QUIET_SECS: '60',
-  })
-  // More ticks than it takes to stop an idle peer, or to abort a launch that was interrupted.
-  const ticksDoneAt = Date.now() + 4_000
-  await until('some ticks', () => Date.now() > ticksDoneAt)
-  expect(await statusOf(root.root, BOB)).toMatchObject({ state: 'blocked', session: { gen: session.gen } })
-  await pressKeys(session, 'y')
-  const ready = await until('the peer to be ready', async () => {
-    const now = (await statusOf(root.root, BOB)).session
-    return now?.readyAt === undefined ? undefined : now
-  })
-  expect([ready.gen, ready.blocked]).toEqual([session.gen, undefined])
-  expect(given()).toEqual(['pressed y', 'Down', 'Enter on Yes, I trust this folder', 'sent Good morning'])
-  const { events } = await readEvents(root.root)
-  expect(events.filter(({ ev }) => ev === 'launch')).toMatchObject([{ gen: session.gen, message: 'given' }])
-  expect(errors).toEqual([])
-  await stopPeer(root.root, BOB, { by: 'a test' })
-  expect(root.deaths()).toEqual([])
-}, 40_000)
+it.runIf(isFullCampaign())(
+  'the daemon keeps a blocked peer running under every policy, and finishes its launch when a person has answered',
+  async () => {
+    const root = newRoot()
+    const { entry, given } = await fakeAgent(root, [UNKNOWN, TRUST, READY], 'Good morning')
+    await updatePeer(root.root, 'bob', { wakePolicy: 'ephemeral', idleSecs: 1 })
+    const { session } = await launchPeer(root.root, entry, SHORT)
+    const errors = await supervise(root.root, {
+      IAPEER_EPHEMERAL_UNARMED_IDLE_SECS: '0.5',
+      IAPEER_EPHEMERAL_QUIET_SECS: '60',
+    })
+    // More ticks than it takes to stop an idle peer, or to abort a launch that was interrupted.
+    const ticksDoneAt = Date.now() + 4_000
+    await until('some ticks', () => Date.now() > ticksDoneAt)
+    expect(await statusOf(root.root, BOB)).toMatchObject({ state: 'blocked', session: { gen: session.gen } })
+    await pressKeys(session, 'y')
+    const ready = await until('the peer to be ready', async () => {
+      const now = (await statusOf(root.root, BOB)).session
+      return now?.readyAt === undefined ? undefined : now
+    })
+    expect([ready.gen, ready.blocked]).toEqual([session.gen, undefined])
+    expect(given()).toEqual(['pressed y', 'Down', 'Enter on Yes, I trust this folder', 'sent Good morning'])
+    const { events } = await readEvents(root.root)
+    expect(events.filter(({ ev }) => ev === 'launch')).toMatchObject([{ gen: session.gen, message: 'given' }])
+    expect(errors).toEqual([])
+    await stopPeer(root.root, BOB, { by: 'a test' })
+    expect(root.deaths()).toEqual([])
+  },
+  40_000,
+)
 
 it.runIf(isFullCampaign())(
   'a blocked peer that dies has one record and is restarted by its policy, and a second blocked launch does not count as a crash',

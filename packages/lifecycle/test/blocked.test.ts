@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
 import { updatePeer } from '@iapeer/core/registry'
 import { acquireLock } from '@iapeer/core/storage'
-import { isFullCampaign, serverAt, startServer, until } from '@iapeer/dev/testing'
+import { campaignCases, isFullCampaign, serverAt, startServer, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import {
   finishLaunch,
@@ -37,22 +37,24 @@ const launchEvents = async ({ root }: TestRoot) =>
   (await readEvents(root)).events.filter(({ ev }) => ev === 'launch' || ev === 'blocked')
 
 describe('a boot dialog', () => {
-  it.each<readonly [string, readonly FakeMenu[], readonly string[]]>([
-    ['without numbers, No first', [TRUST, BYPASS], ['Down', 'Down']],
-    [
-      'with numbers, Yes first',
+  it.each<readonly [string, readonly FakeMenu[], readonly string[]]>(
+    campaignCases([
+      ['without numbers, No first', [TRUST, BYPASS], ['Down', 'Down']],
       [
-        { menu: { title: 'Trust?', options: ['Yes, I trust this folder', 'No, exit'], numbered: true } },
-        { menu: { title: 'WARNING', options: ['No, exit', 'Yes, I accept'], numbered: true } },
+        'with numbers, Yes first',
+        [
+          { menu: { title: 'Trust?', options: ['Yes, I trust this folder', 'No, exit'], numbered: true } },
+          { menu: { title: 'WARNING', options: ['No, exit', 'Yes, I accept'], numbered: true } },
+        ],
+        ['Down'],
       ],
-      ['Down'],
-    ],
-    [
-      'with the cursor after the wanted option',
-      [{ menu: { title: 'Trust?', options: ['Yes, I trust this folder', 'Not now', 'No, exit'], at: 2 } }],
-      ['Up', 'Up'],
-    ],
-  ])('%s is answered with Yes', async (_kind, dialogs, moves) => {
+      [
+        'with the cursor after the wanted option',
+        [{ menu: { title: 'Trust?', options: ['Yes, I trust this folder', 'Not now', 'No, exit'], at: 2 } }],
+        ['Up', 'Up'],
+      ],
+    ]),
+  )('%s is answered with Yes', async (_kind, dialogs, moves) => {
     const root = newRoot()
     const { entry, given } = await fakeAgent(root, [...dialogs, READY])
     await updatePeer(root.root, 'bob', { permissions: 'skip' })
@@ -109,7 +111,7 @@ describe('a launch with an unknown dialog', () => {
     expect(root.deaths()).toEqual([])
   })
 
-  it('whose program then exits is recorded once', async () => {
+  it.runIf(isFullCampaign())('whose program then exits is recorded once', async () => {
     const root = newRoot()
     const { entry } = await fakeAgent(root, [UNKNOWN, { exit: 3 }])
     const { session } = await launchPeer(root.root, entry, SHORT)
@@ -167,34 +169,38 @@ describe('a launch with an unknown dialog', () => {
 })
 
 describe('a launcher that waits at an unknown dialog', () => {
-  it('shows the peer as blocked; if it is killed, the peer keeps running and the next command finishes the launch', async () => {
-    const root = newRoot()
-    const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
-    const script = `import('${new URL('../dist/index.js', import.meta.url).href}').then(({ launchPeer }) =>
+  it.runIf(isFullCampaign())(
+    'shows the peer as blocked; if it is killed, the peer keeps running and the next command finishes the launch',
+    async () => {
+      const root = newRoot()
+      const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
+      const script = `import('${new URL('../dist/index.js', import.meta.url).href}').then(({ launchPeer }) =>
       launchPeer(${JSON.stringify(root.root)}, ${JSON.stringify(entry)}))`
-    const launcher = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
-    const exited = new Promise((resolve) => launcher.once('exit', resolve))
-    track(async () => {
+      const launcher = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
+      const exited = new Promise((resolve) => launcher.once('exit', resolve))
+      track(async () => {
+        launcher.kill('SIGKILL')
+        await exited
+      })
+      await until(
+        'the peer to be blocked',
+        async () => (await statusOf(root.root, BOB)).state === 'blocked',
+        20_000,
+      )
+      const { gen } = await sessionOf(root)
+      const blocked = { state: 'blocked', gen, screen: 'The moon is full.\nHowl? (y)' }
+      expect(await startNamed(root.root, 'bob', { timeoutMs: 100 })).toMatchObject(blocked)
       launcher.kill('SIGKILL')
       await exited
-    })
-    await until(
-      'the peer to be blocked',
-      async () => (await statusOf(root.root, BOB)).state === 'blocked',
-      20_000,
-    )
-    const { gen } = await sessionOf(root)
-    const blocked = { state: 'blocked', gen, screen: 'The moon is full.\nHowl? (y)' }
-    expect(await startNamed(root.root, 'bob', { timeoutMs: 100 })).toMatchObject(blocked)
-    launcher.kill('SIGKILL')
-    await exited
-    expect(await startNamed(root.root, 'bob', { timeoutMs: 600 })).toMatchObject(blocked)
-    await pressKeys(await sessionOf(root), 'y')
-    expect(await startNamed(root.root, 'bob', {})).toMatchObject({ state: 'launched', gen })
-    expect(given()).toEqual(['pressed y', 'sent Good morning'])
-    await stopPeer(root.root, BOB, { by: 'a test' })
-    expect(root.deaths()).toEqual([])
-  }, 60_000)
+      expect(await startNamed(root.root, 'bob', { timeoutMs: 600 })).toMatchObject(blocked)
+      await pressKeys(await sessionOf(root), 'y')
+      expect(await startNamed(root.root, 'bob', {})).toMatchObject({ state: 'launched', gen })
+      expect(given()).toEqual(['pressed y', 'sent Good morning'])
+      await stopPeer(root.root, BOB, { by: 'a test' })
+      expect(root.deaths()).toEqual([])
+    },
+    60_000,
+  )
 })
 
 describe('start', () => {
@@ -229,24 +235,27 @@ describe('start', () => {
     },
   )
 
-  it('that is aborted while it waits leaves the peer blocked, and fails at once if the peer is stopped', async () => {
-    const root = newRoot()
-    await fakeAgent(root, [UNKNOWN, READY])
-    await startNamed(root.root, 'bob', { timeoutMs: 1_500 })
-    const asked = new AbortController()
-    const waiting = startNamed(root.root, 'bob', { signal: asked.signal })
-    asked.abort()
-    await expect(waiting).rejects.toMatchObject({ code: 'interrupted' })
-    expect((await statusOf(root.root, BOB)).state).toBe('blocked')
-    const lock = join(root.root, 'state', 'lifecycle', 'claude-bob.lock')
-    const started = performance.now()
-    const other = startNamed(root.root, 'bob', {})
-    const refused = expect(other).rejects.toMatchObject({ code: 'not-running' })
-    await until('the call to take the lock', () => lstatSync(lock, { throwIfNoEntry: false }) !== undefined)
-    await stopPeer(root.root, BOB, { by: 'a test' })
-    await refused
-    expect(performance.now() - started).toBeLessThan(10_000)
-  })
+  it.runIf(isFullCampaign())(
+    'that is aborted while it waits leaves the peer blocked, and fails at once if the peer is stopped',
+    async () => {
+      const root = newRoot()
+      await fakeAgent(root, [UNKNOWN, READY])
+      await startNamed(root.root, 'bob', { timeoutMs: 1_500 })
+      const asked = new AbortController()
+      const waiting = startNamed(root.root, 'bob', { signal: asked.signal })
+      asked.abort()
+      await expect(waiting).rejects.toMatchObject({ code: 'interrupted' })
+      expect((await statusOf(root.root, BOB)).state).toBe('blocked')
+      const lock = join(root.root, 'state', 'lifecycle', 'claude-bob.lock')
+      const started = performance.now()
+      const other = startNamed(root.root, 'bob', {})
+      const refused = expect(other).rejects.toMatchObject({ code: 'not-running' })
+      await until('the call to take the lock', () => lstatSync(lock, { throwIfNoEntry: false }) !== undefined)
+      await stopPeer(root.root, BOB, { by: 'a test' })
+      await refused
+      expect(performance.now() - started).toBeLessThan(10_000)
+    },
+  )
 
   it('returns at once, each time, for a dialog that only a person can answer', async () => {
     const root = newRoot()
@@ -285,28 +294,31 @@ function inProcess(code: string) {
 }
 
 describe('a process that is killed', () => {
-  it('while its launch is blocked leaves the launch blocked, and the next command finishes it', async () => {
-    const root = newRoot()
-    const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
-    const launcher = inProcess(
-      `await lifecycle.launchPeer(${JSON.stringify(root.root)}, ${JSON.stringify(entry)}, { bootTimeoutMs: 1500 })
+  it.runIf(isFullCampaign())(
+    'while its launch is blocked leaves the launch blocked, and the next command finishes it',
+    async () => {
+      const root = newRoot()
+      const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
+      const launcher = inProcess(
+        `await lifecycle.launchPeer(${JSON.stringify(root.root)}, ${JSON.stringify(entry)}, { bootTimeoutMs: 1500 })
        await new Promise((resolve) => setTimeout(resolve, 60000))`,
-    )
-    const session = await until('the peer to be blocked', async () => {
-      const now = await readSession(root.root, BOB)
-      return now?.blocked === undefined ? undefined : now
-    })
-    await launcher.kill()
-    expect(await launchPeer(root.root, entry)).toMatchObject({
-      state: 'blocked',
-      session: { gen: session.gen },
-    })
-    await pressKeys(session, 'y')
-    await until('the peer to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
-    expect(given()).toEqual(['pressed y', 'sent Good morning'])
-    await stopPeer(root.root, BOB, { by: 'a test' })
-    expect(root.deaths()).toEqual([])
-  })
+      )
+      const session = await until('the peer to be blocked', async () => {
+        const now = await readSession(root.root, BOB)
+        return now?.blocked === undefined ? undefined : now
+      })
+      await launcher.kill()
+      expect(await launchPeer(root.root, entry)).toMatchObject({
+        state: 'blocked',
+        session: { gen: session.gen },
+      })
+      await pressKeys(session, 'y')
+      await until('the peer to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
+      expect(given()).toEqual(['pressed y', 'sent Good morning'])
+      await stopPeer(root.root, BOB, { by: 'a test' })
+      expect(root.deaths()).toEqual([])
+    },
+  )
 
   it.runIf(isFullCampaign())(
     'before its launch is blocked leaves nothing behind for the next launch',
@@ -375,32 +387,35 @@ describe('a process that is killed', () => {
   )
 })
 
-it('iapeer run holds a blocked peer, finishes its launch, and stops it without a death record', async () => {
-  const root = newRoot()
-  const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
-  const asked = new AbortController()
-  const sessions: PeerSession[] = []
-  const running = runPeer(root.root, entry, {
-    ...SHORT,
-    signal: asked.signal,
-    onRunning: (session) => sessions.push(session),
-    stop: { by: 'a test' },
-  })
-  const [session] = await until('the peer to be blocked', () =>
-    sessions.length === 1 ? sessions : undefined,
-  )
-  if (session === undefined) throw new Error('no session')
-  expect(session.blocked?.screen).toContain('Howl?')
-  expect((await statusOf(root.root, BOB)).state).toBe('blocked')
-  await pressKeys(session, 'y')
-  await until('the peer to be ready again', () => sessions.length === 2)
-  expect(sessions[1]).toMatchObject({ gen: session.gen, readyAt: expect.any(String) })
-  expect((await statusOf(root.root, BOB)).state).toBe('managed')
-  expect(given()).toEqual(['pressed y', 'sent Good morning'])
-  asked.abort()
-  expect(await running).toBe('stopped')
-  expect(root.deaths()).toEqual([])
-})
+it.runIf(isFullCampaign())(
+  'iapeer run holds a blocked peer, finishes its launch, and stops it without a death record',
+  async () => {
+    const root = newRoot()
+    const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
+    const asked = new AbortController()
+    const sessions: PeerSession[] = []
+    const running = runPeer(root.root, entry, {
+      ...SHORT,
+      signal: asked.signal,
+      onRunning: (session) => sessions.push(session),
+      stop: { by: 'a test' },
+    })
+    const [session] = await until('the peer to be blocked', () =>
+      sessions.length === 1 ? sessions : undefined,
+    )
+    if (session === undefined) throw new Error('no session')
+    expect(session.blocked?.screen).toContain('Howl?')
+    expect((await statusOf(root.root, BOB)).state).toBe('blocked')
+    await pressKeys(session, 'y')
+    await until('the peer to be ready again', () => sessions.length === 2)
+    expect(sessions[1]).toMatchObject({ gen: session.gen, readyAt: expect.any(String) })
+    expect((await statusOf(root.root, BOB)).state).toBe('managed')
+    expect(given()).toEqual(['pressed y', 'sent Good morning'])
+    asked.abort()
+    expect(await running).toBe('stopped')
+    expect(root.deaths()).toEqual([])
+  },
+)
 
 it('a session file of commit 8db4440 is read as before: ready, or interrupted in its boot', async () => {
   const root = newRoot()

@@ -100,23 +100,26 @@ describe('an agent that boots', () => {
     expect(keys()).toEqual(['trust Enter'])
   })
 
-  it('is distinguished from a ready one, and is launched again if its launcher was killed', async () => {
-    const root = newRoot()
-    const { entry } = await agent('trap "" INT; show booting; while :; do sleep 1; done', root)
-    const script = `import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}).then(({ launchPeer }) =>
+  it.runIf(isFullCampaign())(
+    'is distinguished from a ready one, and is launched again if its launcher was killed',
+    async () => {
+      const root = newRoot()
+      const { entry } = await agent('trap "" INT; show booting; while :; do sleep 1; done', root)
+      const script = `import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}).then(({ launchPeer }) =>
       launchPeer(${JSON.stringify(root.root)}, ${JSON.stringify(entry)}))`
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
-    const exited = new Promise((resolve) => child.once('exit', resolve))
-    const interrupted = await until('the session', async () => (await statusOf(root.root, BOB)).session)
-    expect(interrupted.readyAt).toBeUndefined()
-    child.kill('SIGKILL')
-    await exited
-    changeAgent(root, READY)
-    const { state, session } = await launchPeer(root.root, entry)
-    expect([state, session.server.pid === interrupted.server.pid]).toEqual(['launched', false])
-    await stopPeer(root.root, BOB, { by: 'a test' })
-    expect(root.deaths()).toEqual([])
-  })
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
+      const exited = new Promise((resolve) => child.once('exit', resolve))
+      const interrupted = await until('the session', async () => (await statusOf(root.root, BOB)).session)
+      expect(interrupted.readyAt).toBeUndefined()
+      child.kill('SIGKILL')
+      await exited
+      changeAgent(root, READY)
+      const { state, session } = await launchPeer(root.root, entry)
+      expect([state, session.server.pid === interrupted.server.pid]).toEqual(['launched', false])
+      await stopPeer(root.root, BOB, { by: 'a test' })
+      expect(root.deaths()).toEqual([])
+    },
+  )
 })
 
 function changeAgent(root: TestRoot, body: string): void {

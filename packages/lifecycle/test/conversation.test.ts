@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { toIdentity, toPersonality } from '@iapeer/core/identity'
 import { identifyProcess } from '@iapeer/core/process'
 import { createPeer, type PeerEntry, updatePeer } from '@iapeer/core/registry'
-import { until } from '@iapeer/dev/testing'
+import { campaignCases, isFullCampaign, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { lastConversation } from '../src/conversations/index.ts'
 import {
@@ -189,22 +189,25 @@ async function agentIn(
 }
 
 describe('a launch that resumes', () => {
-  it('does not type the first message, not even once a dialog that blocked it was answered', async () => {
-    const root = newRoot()
-    const { entry, given } = await agentIn(root, [UNKNOWN, READY])
-    const env = homeOf(root, ID)
-    const { session, resumed } = await launchPeer(root.root, entry, {
-      ...{ env, resume: { id: ID }, bootTimeoutMs: 1_500 },
-    })
-    expect([resumed, session.blocked?.typedAt, session.conversation]).toEqual([
-      ...[ID, undefined, { id: ID, hasTurn: true, resumed: true }],
-    ])
-    await pressKeys(session, 'y')
-    await until('the launch to be finished', async () => (await finishLaunch(root.root, session))?.readyAt)
-    await stopPeer(root.root, BOB, { by: 'a test' })
-    expect(given().join('\n')).not.toContain('Good morning')
-    expect((await readTally(root.root, BOB)).conversation).toEqual({ id: ID, hasTurn: true })
-  })
+  it.runIf(isFullCampaign())(
+    'does not type the first message, not even once a dialog that blocked it was answered',
+    async () => {
+      const root = newRoot()
+      const { entry, given } = await agentIn(root, [UNKNOWN, READY])
+      const env = homeOf(root, ID)
+      const { session, resumed } = await launchPeer(root.root, entry, {
+        ...{ env, resume: { id: ID }, bootTimeoutMs: 1_500 },
+      })
+      expect([resumed, session.blocked?.typedAt, session.conversation]).toEqual([
+        ...[ID, undefined, { id: ID, hasTurn: true, resumed: true }],
+      ])
+      await pressKeys(session, 'y')
+      await until('the launch to be finished', async () => (await finishLaunch(root.root, session))?.readyAt)
+      await stopPeer(root.root, BOB, { by: 'a test' })
+      expect(given().join('\n')).not.toContain('Good morning')
+      expect((await readTally(root.root, BOB)).conversation).toEqual({ id: ID, hasTurn: true })
+    },
+  )
 
   it('is refused if nothing is pinned, or it is gone, or a process or another peer is in it', async () => {
     const root = newRoot()
@@ -240,25 +243,30 @@ describe('a launch that resumes', () => {
     await stopPeer(root.root, BOB, { by: 'a test' })
   })
 
-  it('of a suspended peer is what a start does, and one that begins anew says why', async () => {
-    const root = newRoot()
-    const { entry } = await agentIn(root)
-    const env = homeOf(root, ID)
-    await launchPeer(root.root, entry, { env, resume: { id: ID } })
-    await stopPeer(root.root, BOB, { by: 'a test', afterwards: 'suspend' })
-    // The home of this process has no such conversation.
-    await expect(startNamed(root.root, 'bob', {})).rejects.toMatchObject({ code: 'conversation-gone' })
-    const view = await startNamed(root.root, 'bob', { resume: true, orFresh: true })
-    expect(view).toMatchObject({ state: 'launched', notResumed: expect.stringContaining(ID) })
-    await stopPeer(root.root, BOB, { by: 'a test' })
-  })
+  it.runIf(isFullCampaign())(
+    'of a suspended peer is what a start does, and one that begins anew says why',
+    async () => {
+      const root = newRoot()
+      const { entry } = await agentIn(root)
+      const env = homeOf(root, ID)
+      await launchPeer(root.root, entry, { env, resume: { id: ID } })
+      await stopPeer(root.root, BOB, { by: 'a test', afterwards: 'suspend' })
+      // The home of this process has no such conversation.
+      await expect(startNamed(root.root, 'bob', {})).rejects.toMatchObject({ code: 'conversation-gone' })
+      const view = await startNamed(root.root, 'bob', { resume: true, orFresh: true })
+      expect(view).toMatchObject({ state: 'launched', notResumed: expect.stringContaining(ID) })
+      await stopPeer(root.root, BOB, { by: 'a test' })
+    },
+  )
 })
 
 describe('a supervised peer whose conversation is gone', () => {
-  it.each([
-    ['resume', 'crash-loop'],
-    ['resume-or-fresh', 'running'],
-  ] as const)(
+  it.each(
+    campaignCases([
+      ['resume', 'crash-loop'],
+      ['resume-or-fresh', 'running'],
+    ] as const),
+  )(
     'with the policy %s is %s after three attempts',
     async (restart, state) => {
       const root = newRoot()

@@ -277,14 +277,18 @@ describe('8 writers of 500 lines each, rotated about every 40 lines', () => {
     }
   }
 
-  it('a follower sees every line once, those of each writer in their order', async () => {
-    const { root } = newLog()
-    const follower = follow(root)
-    await write(root)
-    await upTo(follower, 4_000)
-    expectAll(follower.items)
-    expect((await readEvents(root)).events).toHaveLength(4_000)
-  }, 90_000)
+  it.runIf(isFullCampaign())(
+    'a follower sees every line once, those of each writer in their order',
+    async () => {
+      const { root } = newLog()
+      const follower = follow(root)
+      await write(root)
+      await upTo(follower, 4_000)
+      expectAll(follower.items)
+      expect((await readEvents(root)).events).toHaveLength(4_000)
+    },
+    90_000,
+  )
 
   it.runIf(isFullCampaign())(
     'so do followers one after another, each with the last cursor of the one before',

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toIdentity, toPersonality } from '@iapeer/core/identity'
-import { until } from '@iapeer/dev/testing'
+import { isFullCampaign, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import {
   launchPeer,
@@ -47,33 +47,36 @@ const stop = (root: string) => stopPeer(root, BOB, { by: 'a test' })
 const daemonEnv = { ...process.env, PATH: USUAL, LC_ALL: 'C', LANG: '', LC_TIME: undefined }
 
 describe('a launch', () => {
-  it('uses the PATH and locale of its caller, and records them for the launches without a caller', async () => {
-    const at = newRoot()
-    const { root } = at
-    const bin = program(at)
-    const entry = await at.peer(['agent-x'])
-    await expect(launchPeer(root, entry, { env: daemonEnv })).rejects.toMatchObject({
-      code: 'command-not-found',
-      message: `program not found: agent-x, in the PATH of process ${process.pid}, which starts it`,
-      hint: expect.stringMatching(new RegExp(`^Install it, .* Looked in ${USUAL}\\.$`)),
-    })
-    expect((await readTally(root, BOB)).environment).toBe(undefined)
-    const caller = { PATH: `${bin}:${USUAL}`, LANG: 'C.UTF-8', LC_TIME: 'POSIX' }
-    await launchPeer(root, entry, { env: daemonEnv, caller })
-    const expected = `${bin}:${USUAL}|C.UTF-8||POSIX`
-    expect(await seen(at)).toBe(expected)
-    expect((await readTally(root, BOB)).environment).toEqual({
-      at: expect.stringMatching(/Z$/),
-      variables: caller,
-      missing: [],
-    })
-    expect(statSync(join(root, 'state', 'lifecycle', 'command-bob.tally')).mode & 0o777).toBe(0o600)
-    await stop(root)
-    await launchPeer(root, entry, { env: daemonEnv })
-    expect(await seen(at)).toBe(expected)
-    await refreshNamed(root, 'bob', { by: 'a test' })
-    expect(await seen(at)).toBe(expected)
-  })
+  it.runIf(isFullCampaign())(
+    'uses the PATH and locale of its caller, and records them for the launches without a caller',
+    async () => {
+      const at = newRoot()
+      const { root } = at
+      const bin = program(at)
+      const entry = await at.peer(['agent-x'])
+      await expect(launchPeer(root, entry, { env: daemonEnv })).rejects.toMatchObject({
+        code: 'command-not-found',
+        message: `program not found: agent-x, in the PATH of process ${process.pid}, which starts it`,
+        hint: expect.stringMatching(new RegExp(`^Install it, .* Looked in ${USUAL}\\.$`)),
+      })
+      expect((await readTally(root, BOB)).environment).toBe(undefined)
+      const caller = { PATH: `${bin}:${USUAL}`, LANG: 'C.UTF-8', LC_TIME: 'POSIX' }
+      await launchPeer(root, entry, { env: daemonEnv, caller })
+      const expected = `${bin}:${USUAL}|C.UTF-8||POSIX`
+      expect(await seen(at)).toBe(expected)
+      expect((await readTally(root, BOB)).environment).toEqual({
+        at: expect.stringMatching(/Z$/),
+        variables: caller,
+        missing: [],
+      })
+      expect(statSync(join(root, 'state', 'lifecycle', 'command-bob.tally')).mode & 0o777).toBe(0o600)
+      await stop(root)
+      await launchPeer(root, entry, { env: daemonEnv })
+      expect(await seen(at)).toBe(expected)
+      await refreshNamed(root, 'bob', { by: 'a test' })
+      expect(await seen(at)).toBe(expected)
+    },
+  )
 
   it('of a running peer does not change what is recorded', async () => {
     const at = newRoot()

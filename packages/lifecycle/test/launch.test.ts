@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { type Identity, toIdentity, toRuntime } from '@iapeer/core/identity'
 import { type PeerEntry, removePeer, updatePeer } from '@iapeer/core/registry'
-import { campaignCases, serverAt, startServer, until } from '@iapeer/dev/testing'
+import { campaignCases, isFullCampaign, serverAt, startServer, until } from '@iapeer/dev/testing'
 import { peerSocketPath } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import { finishSessions, launchPeer, listSessions, readEvents, statusOf, stopPeer } from '../src/index.ts'
@@ -146,7 +146,7 @@ describe('a peer', () => {
     expect(deaths()).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGKILL' }])
   })
 
-  it.each(['SIGKILL', 'SIGINT'] as const)(
+  it.each(campaignCases(['SIGKILL', 'SIGINT'] as const))(
     'whose launch is interrupted by %s at any moment can be started and stopped',
     async (signal) => {
       const { root, peer, deaths } = newRoot()
@@ -249,18 +249,21 @@ describe('a launch', () => {
     })
   })
 
-  it('of a program that exits at once reports its output, and the exit is recorded', async () => {
-    const { root, peer, deaths } = newRoot()
-    await expect(launchPeer(root, await peer(['sh', '-c', 'echo no licence; exit 9']))).rejects.toMatchObject(
-      {
+  it.runIf(isFullCampaign())(
+    'of a program that exits at once reports its output, and the exit is recorded',
+    async () => {
+      const { root, peer, deaths } = newRoot()
+      await expect(
+        launchPeer(root, await peer(['sh', '-c', 'echo no licence; exit 9'])),
+      ).rejects.toMatchObject({
         code: 'program-ended',
         message: expect.stringContaining('no licence'),
         hint: expect.stringContaining('iapeer autopsy command-bob'),
-      },
-    )
-    await until('the record', () => deaths().length > 0)
-    expect(deaths()).toMatchObject([{ ev: 'session-exit', dead_status: '9' }])
-  })
+      })
+      await until('the record', () => deaths().length > 0)
+      expect(deaths()).toMatchObject([{ ev: 'session-exit', dead_status: '9' }])
+    },
+  )
 
   it('is over once the program sleeps and has no child; one that works for its first moments is watched longer', async () => {
     const { root, peer } = newRoot()
@@ -311,44 +314,50 @@ describe('a launch', () => {
     expect((await launchPeer(root, entry)).state).toBe('launched')
   })
 
-  it('uses the next socket if its earlier server still runs for another session', async () => {
-    const { root, peer, deaths } = newRoot()
-    const entry = await peer(['sleep', '1000'])
-    const first = (await launchPeer(root, entry)).session
-    const server = serverAt(first.socketPath, first.server.pid)
-    track(server.end)
-    await server.tmux('new-session', '-d', '-s', 'mine', 'exec sleep 1000')
-    await server.tmux('kill-session', '-t', first.sessionId)
-    await until('the record', async () => {
-      await finishSessions(root)
-      return deaths().length > 0
-    })
-    expect((await statusOf(root, BOB)).state).toBe('not-running')
-    const second = await launchPeer(root, entry)
-    expect(second.state).toBe('launched')
-    expect(second.session.socketPath).toBe(first.socketPath.replace(/\.sock$/, '.2.sock'))
-    expect((await server.tmux('list-sessions', '-F', '#S')).stdout.trim()).toBe('mine')
-    expect(await stopPeer(root, BOB, { by: 'a test' })).toMatchObject({ state: 'ended' })
-    expect((await server.tmux('list-sessions', '-F', '#S')).stdout.trim()).toBe('mine')
-    expect(deaths()).toMatchObject([{ cause: 'leader-removed', gen: first.gen }])
-  })
+  it.runIf(isFullCampaign())(
+    'uses the next socket if its earlier server still runs for another session',
+    async () => {
+      const { root, peer, deaths } = newRoot()
+      const entry = await peer(['sleep', '1000'])
+      const first = (await launchPeer(root, entry)).session
+      const server = serverAt(first.socketPath, first.server.pid)
+      track(server.end)
+      await server.tmux('new-session', '-d', '-s', 'mine', 'exec sleep 1000')
+      await server.tmux('kill-session', '-t', first.sessionId)
+      await until('the record', async () => {
+        await finishSessions(root)
+        return deaths().length > 0
+      })
+      expect((await statusOf(root, BOB)).state).toBe('not-running')
+      const second = await launchPeer(root, entry)
+      expect(second.state).toBe('launched')
+      expect(second.session.socketPath).toBe(first.socketPath.replace(/\.sock$/, '.2.sock'))
+      expect((await server.tmux('list-sessions', '-F', '#S')).stdout.trim()).toBe('mine')
+      expect(await stopPeer(root, BOB, { by: 'a test' })).toMatchObject({ state: 'ended' })
+      expect((await server.tmux('list-sessions', '-F', '#S')).stdout.trim()).toBe('mine')
+      expect(deaths()).toMatchObject([{ cause: 'leader-removed', gen: first.gen }])
+    },
+  )
 
-  it('uses the next socket after a stop that left another session in its server', async () => {
-    const { root, peer, deaths } = newRoot()
-    const entry = await peer(['sleep', '1000'])
-    const first = (await launchPeer(root, entry)).session
-    const server = serverAt(first.socketPath, first.server.pid)
-    track(server.end)
-    await server.tmux('new-session', '-d', '-s', 'mine', 'exec sleep 1000')
-    expect(await stopPeer(root, BOB, { by: 'a test' })).toMatchObject({ state: 'session-ended' })
-    for (let round = 0; round < 2; round++) {
-      const { session } = await launchPeer(root, entry)
-      expect(session.socketPath).toBe(first.socketPath.replace(/\.sock$/, '.2.sock'))
-      await stopPeer(root, BOB, { by: 'a test' })
-    }
-    expect((await server.tmux('list-sessions', '-F', '#S')).stdout.trim()).toBe('mine')
-    expect(deaths()).toEqual([])
-  })
+  it.runIf(isFullCampaign())(
+    'uses the next socket after a stop that left another session in its server',
+    async () => {
+      const { root, peer, deaths } = newRoot()
+      const entry = await peer(['sleep', '1000'])
+      const first = (await launchPeer(root, entry)).session
+      const server = serverAt(first.socketPath, first.server.pid)
+      track(server.end)
+      await server.tmux('new-session', '-d', '-s', 'mine', 'exec sleep 1000')
+      expect(await stopPeer(root, BOB, { by: 'a test' })).toMatchObject({ state: 'session-ended' })
+      for (let round = 0; round < 2; round++) {
+        const { session } = await launchPeer(root, entry)
+        expect(session.socketPath).toBe(first.socketPath.replace(/\.sock$/, '.2.sock'))
+        await stopPeer(root, BOB, { by: 'a test' })
+      }
+      expect((await server.tmux('list-sessions', '-F', '#S')).stdout.trim()).toBe('mine')
+      expect(deaths()).toEqual([])
+    },
+  )
 
   it('that fails does not report the output of an earlier program', async () => {
     const { root, peer } = newRoot()

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { until } from '@iapeer/dev/testing'
+import { isFullCampaign, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { addendumPath } from '../src/deaths/evidence/addendum.ts'
 import type { JudgedDeath } from '../src/deaths/judge.ts'
@@ -299,19 +299,23 @@ it('a death in the own terminal and an exit with code 0 need no person; a script
   expect([isExpected(exit(0)), isExpected(exit(1))]).toEqual([true, false])
 })
 
-it('a hook that hangs is killed with every process that it started', async () => {
-  const { root, path } = newRoot()
-  mkdirSync(join(root, 'hooks'), { recursive: true })
-  const script = `#!/bin/sh\nsleep 1000 &\necho "$$ $!" > '${path}/pids'\nsleep 1000\n`
-  writeFileSync(join(root, 'hooks', 'on-death'), script, { mode: 0o700 })
-  expect(await deliverAll(root, NOTIFICATION, { PATH: process.env['PATH'] })).toEqual([
-    'hooks/on-death took longer than 10 s',
-  ])
-  const [hook = Number.NaN, child = Number.NaN] = readFileSync(join(path, 'pids'), 'utf8')
-    .split(' ')
-    .map(Number)
-  for (const pid of [hook, child]) await until(`the exit of ${pid}`, () => !isRunning(pid))
-}, 20_000)
+it.runIf(isFullCampaign())(
+  'a hook that hangs is killed with every process that it started',
+  async () => {
+    const { root, path } = newRoot()
+    mkdirSync(join(root, 'hooks'), { recursive: true })
+    const script = `#!/bin/sh\nsleep 1000 &\necho "$$ $!" > '${path}/pids'\nsleep 1000\n`
+    writeFileSync(join(root, 'hooks', 'on-death'), script, { mode: 0o700 })
+    expect(await deliverAll(root, NOTIFICATION, { PATH: process.env['PATH'] })).toEqual([
+      'hooks/on-death took longer than 10 s',
+    ])
+    const [hook = Number.NaN, child = Number.NaN] = readFileSync(join(path, 'pids'), 'utf8')
+      .split(' ')
+      .map(Number)
+    for (const pid of [hook, child]) await until(`the exit of ${pid}`, () => !isRunning(pid))
+  },
+  20_000,
+)
 
 /** Records a death as a recorder does, with a snapshot of about `snapshotBytes`. */
 function recordDeath(root: string, identity: string, at: Date, snapshotBytes = 100): string {

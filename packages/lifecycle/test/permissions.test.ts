@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { readProfile } from '@iapeer/core/profile'
 import { createPeer, updatePeer } from '@iapeer/core/registry'
-import { until } from '@iapeer/dev/testing'
+import { campaignCases, isFullCampaign, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { fleetView, launchPeer, renewNamed, startNamed, statusOf, stopPeer } from '../src/index.ts'
 import { BYPASS, fakeAgent, pressKeys, READY, TRUST } from './fake-agent.ts'
@@ -13,7 +13,7 @@ const { newRoot } = roots()
 const BOB = toIdentity('claude-bob')
 
 describe('the bypass warning', () => {
-  it.each([undefined, 'ask', 'own'] as const)(
+  it.each(campaignCases([undefined, 'ask', 'own'] as const))(
     'is left to the person with permissions %s; the launch says so, and is finished when a person answered',
     async (permissions) => {
       const root = newRoot()
@@ -48,22 +48,25 @@ describe('the bypass warning', () => {
 })
 
 describe('the folder trust dialog', () => {
-  it('is left to the person for a directory that iapeer did not create, until that directory is trusted', async () => {
-    const root = newRoot()
-    const { given } = await fakeAgent(root, [TRUST, READY])
-    const [work, other] = ['work', 'other'].map((name) => join(root.path, name))
-    for (const directory of [work, other]) mkdirSync(directory ?? '')
-    await updatePeer(root.root, 'bob', { cwd: work ?? null, trustedCwd: other ?? null })
-    const blocked = await startNamed(root.root, 'bob', {})
-    expect(blocked).toMatchObject({ state: 'blocked', dialog: 'folder trust' })
-    expect(blocked.hint).toContain(`whether to trust ${work}`)
-    expect(blocked.hint).toContain('--trust')
-    expect(given()).toEqual([])
-    await stopPeer(root.root, BOB, { by: 'a test' })
-    await updatePeer(root.root, 'bob', { trustedCwd: work ?? null })
-    expect(await startNamed(root.root, 'bob', {})).toMatchObject({ state: 'launched' })
-    expect(given()).toEqual(['Down', 'Enter on Yes, I trust this folder'])
-  })
+  it.runIf(isFullCampaign())(
+    'is left to the person for a directory that iapeer did not create, until that directory is trusted',
+    async () => {
+      const root = newRoot()
+      const { given } = await fakeAgent(root, [TRUST, READY])
+      const [work, other] = ['work', 'other'].map((name) => join(root.path, name))
+      for (const directory of [work, other]) mkdirSync(directory ?? '')
+      await updatePeer(root.root, 'bob', { cwd: work ?? null, trustedCwd: other ?? null })
+      const blocked = await startNamed(root.root, 'bob', {})
+      expect(blocked).toMatchObject({ state: 'blocked', dialog: 'folder trust' })
+      expect(blocked.hint).toContain(`whether to trust ${work}`)
+      expect(blocked.hint).toContain('--trust')
+      expect(given()).toEqual([])
+      await stopPeer(root.root, BOB, { by: 'a test' })
+      await updatePeer(root.root, 'bob', { trustedCwd: work ?? null })
+      expect(await startNamed(root.root, 'bob', {})).toMatchObject({ state: 'launched' })
+      expect(given()).toEqual(['Down', 'Enter on Yes, I trust this folder'])
+    },
+  )
 
   it('is answered for a home that this call created, and not for one that existed', async () => {
     const root = newRoot()
@@ -80,18 +83,21 @@ describe('the folder trust dialog', () => {
 })
 
 describe('a profile without permissions', () => {
-  it('leads to a warning at the first start, which names the command for skip', async () => {
-    const root = newRoot()
-    const { entry } = await fakeAgent(root, [READY])
-    expect((await readProfile(entry.home))?.permissions).toBeUndefined()
-    expect((await fleetView(root.root))[0]?.permissions).toBe('ask')
-    const { warnings } = await startNamed(root.root, 'bob', {})
-    expect(warnings).toEqual([expect.stringContaining('iapeer set bob permissions=skip')])
-    expect((await readProfile(entry.home))?.permissions).toBeUndefined()
-    expect((await startNamed(root.root, 'bob', {})).warnings).toEqual([])
-    expect((await renewNamed(root.root, 'bob', { by: 'a test' })).warnings).toEqual([])
-    await stopPeer(root.root, BOB, { by: 'a test' })
-  })
+  it.runIf(isFullCampaign())(
+    'leads to a warning at the first start, which names the command for skip',
+    async () => {
+      const root = newRoot()
+      const { entry } = await fakeAgent(root, [READY])
+      expect((await readProfile(entry.home))?.permissions).toBeUndefined()
+      expect((await fleetView(root.root))[0]?.permissions).toBe('ask')
+      const { warnings } = await startNamed(root.root, 'bob', {})
+      expect(warnings).toEqual([expect.stringContaining('iapeer set bob permissions=skip')])
+      expect((await readProfile(entry.home))?.permissions).toBeUndefined()
+      expect((await startNamed(root.root, 'bob', {})).warnings).toEqual([])
+      expect((await renewNamed(root.root, 'bob', { by: 'a test' })).warnings).toEqual([])
+      await stopPeer(root.root, BOB, { by: 'a test' })
+    },
+  )
 
   it('leads to no warning for a runtime without permissions, or if the command states them', async () => {
     const root = newRoot()

@@ -158,7 +158,7 @@ describe('a real death by lack of memory', () => {
     expect(await verdictOf(made)).toMatchObject({ verdict: 'cgroup-oom', confidence: 'high' })
   })
 
-  it.skipIf(!hasV1)(
+  it.runIf(hasV1 && isFullCampaign())(
     'of an agent that the kernel chose although its child took the memory is cgroup-oom',
     async () => {
       const directory = testCgroup(MEMORY_V1)
@@ -174,7 +174,7 @@ describe('a real death by lack of memory', () => {
     },
   )
 
-  it.skipIf(!hasV1)('of a child whose agent then exited names the child', async () => {
+  it.runIf(hasV1 && isFullCampaign())('of a child whose agent then exited names the child', async () => {
     const directory = testCgroup(MEMORY_V1)
     const made = newRoot()
     const go = join(made.path, 'go')
@@ -189,7 +189,7 @@ describe('a real death by lack of memory', () => {
     })
   })
 
-  it.skipIf(!hasV1)(
+  it.runIf(hasV1 && isFullCampaign())(
     'in another cgroup than the server: its limit and counters are recorded too',
     async () => {
       const directory = testCgroup(MEMORY_V1)
@@ -217,7 +217,7 @@ describe('a real death by lack of memory', () => {
     },
   )
 
-  it.skipIf(!hasV1)(
+  it.runIf(hasV1 && isFullCampaign())(
     'of a child is noted at the second check after it, so that a later death is not taken for it',
     async () => {
       const directory = testCgroup(MEMORY_V1)
@@ -243,7 +243,7 @@ describe('a real death by lack of memory', () => {
     },
   )
 
-  it.skipIf(!hasV1)('of a server that the kernel chose is cgroup-oom', async () => {
+  it.runIf(hasV1 && isFullCampaign())('of a server that the kernel chose is cgroup-oom', async () => {
     const directory = testCgroup(MEMORY_V1)
     const made = newRoot()
     const go = join(made.path, 'go')

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
 import { updatePeer } from '@iapeer/core/registry'
-import { until } from '@iapeer/dev/testing'
+import { isFullCampaign, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { FleetSupervisor, launchPeer, listSessions, readEvents, statusOf, stopPeer } from '../src/index.ts'
 import { roots, type TestRoot } from './support.ts'
@@ -19,32 +19,36 @@ async function startCorrupt({ root, peer }: TestRoot) {
   return { path, before, entry }
 }
 
-it('a peer whose session file is corrupt goes on under the supervisor, and is enrolled again', async () => {
-  const made = newRoot()
-  const { root } = made
-  const { path, before } = await startCorrupt(made)
-  await updatePeer(root, 'bob', { wakePolicy: 'keep-alive' })
-  const supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_TICK_SECS: '0.3' } })
-  await supervisor.start()
-  track(() => supervisor.stop())
-  await until('the session to be enrolled', async () => (await listSessions(root)).length === 1)
-  const { session } = await statusOf(root, BOB)
-  const { startedAt: _at, readyAt: _ready, limits: _limits, uncontained: _why, ...same } = before
-  expect(session).toMatchObject({ ...same, holder: undefined })
-  expect(readFileSync(`${path}.corrupt`, 'utf8')).toBe('{"schemaVersion":1,"serv')
-  expect((await readEvents(root)).events).toContainEqual(
-    expect.objectContaining({ action: 'session-rebuilt', kept: `${path}.corrupt` }),
-  )
-  // As before, its death is recorded and its stop is not.
-  process.kill(before.leader.pid, 'SIGKILL')
-  await until('the restart', async () => {
-    const now = (await statusOf(root, BOB)).session
-    return now !== undefined && now.gen !== before.gen
-  })
-  expect(made.deaths()).toHaveLength(1)
-  await stopPeer(root, BOB, { by: 'a test' })
-  expect(made.deaths()).toHaveLength(1)
-}, 20_000)
+it.runIf(isFullCampaign())(
+  'a peer whose session file is corrupt goes on under the supervisor, and is enrolled again',
+  async () => {
+    const made = newRoot()
+    const { root } = made
+    const { path, before } = await startCorrupt(made)
+    await updatePeer(root, 'bob', { wakePolicy: 'keep-alive' })
+    const supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_TICK_SECS: '0.3' } })
+    await supervisor.start()
+    track(() => supervisor.stop())
+    await until('the session to be enrolled', async () => (await listSessions(root)).length === 1)
+    const { session } = await statusOf(root, BOB)
+    const { startedAt: _at, readyAt: _ready, limits: _limits, uncontained: _why, ...same } = before
+    expect(session).toMatchObject({ ...same, holder: undefined })
+    expect(readFileSync(`${path}.corrupt`, 'utf8')).toBe('{"schemaVersion":1,"serv')
+    expect((await readEvents(root)).events).toContainEqual(
+      expect.objectContaining({ action: 'session-rebuilt', kept: `${path}.corrupt` }),
+    )
+    // As before, its death is recorded and its stop is not.
+    process.kill(before.leader.pid, 'SIGKILL')
+    await until('the restart', async () => {
+      const now = (await statusOf(root, BOB)).session
+      return now !== undefined && now.gen !== before.gen
+    })
+    expect(made.deaths()).toHaveLength(1)
+    await stopPeer(root, BOB, { by: 'a test' })
+    expect(made.deaths()).toHaveLength(1)
+  },
+  20_000,
+)
 
 it('a start finds it running, and a stop records no death', async () => {
   const made = newRoot()

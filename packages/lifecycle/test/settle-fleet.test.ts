@@ -89,42 +89,45 @@ it('shows a planned start also while it is being made', async () => {
 })
 
 describe('a fleet without a daemon', () => {
-  it('has an exit that no hook recorded recorded by the next command, with the time at which tmux noticed it', async () => {
-    const made = newRoot()
-    const session = await running(made)
-    await removeHook(session)
-    await new Promise((resolve) => setTimeout(resolve, 3_200))
-    process.kill(session.leader.pid, 'SIGKILL')
-    const killedAt = Date.now()
-    await until('the leader to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
-    // It is a zombie until tmux notices its exit, which takes seconds on a busy system.
-    const server = serverAt(session.socketPath, session.server.pid)
-    await until(
-      'tmux to notice it',
-      async () =>
-        (await server.tmux('display-message', '-p', '-t', session.paneId, '#{pane_dead}')).stdout.trim() ===
-        '1',
-    )
-    const noticedAt = Date.now()
-    await new Promise((resolve) => setTimeout(resolve, 2_000))
-    expect(made.deaths()).toEqual([])
-    await settleFleet(made.root)
-    const [death, ...more] = made.deaths()
-    expect(more).toEqual([])
-    expect(death).toMatchObject({ ev: 'session-exit', dead_signal: 'SIGKILL' })
-    expect(death).not.toHaveProperty('seen_alive')
-    // tmux knows whole seconds.
-    expect(Date.parse(death?.['ts'] ?? '')).toBeGreaterThan(killedAt - 1_500)
-    expect(Date.parse(death?.['ts'] ?? '')).toBeLessThan(noticedAt + 1_500)
-    expect((await statusOf(made.root, BOB)).tally).toMatchObject({
-      lastEnd: 'crash',
-      endings: [{ death: true }],
-    })
-    expect(await fleetView(made.root)).toMatchObject([
-      { state: 'failed', lastDeath: `command-bob-${session.gen}` },
-    ])
-    await until('the server to exit', async () => (await identifyProcess(session.server.pid)) === undefined)
-  })
+  it.runIf(isFullCampaign())(
+    'has an exit that no hook recorded recorded by the next command, with the time at which tmux noticed it',
+    async () => {
+      const made = newRoot()
+      const session = await running(made)
+      await removeHook(session)
+      await new Promise((resolve) => setTimeout(resolve, 3_200))
+      process.kill(session.leader.pid, 'SIGKILL')
+      const killedAt = Date.now()
+      await until('the leader to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
+      // It is a zombie until tmux notices its exit, which takes seconds on a busy system.
+      const server = serverAt(session.socketPath, session.server.pid)
+      await until(
+        'tmux to notice it',
+        async () =>
+          (await server.tmux('display-message', '-p', '-t', session.paneId, '#{pane_dead}')).stdout.trim() ===
+          '1',
+      )
+      const noticedAt = Date.now()
+      await new Promise((resolve) => setTimeout(resolve, 2_000))
+      expect(made.deaths()).toEqual([])
+      await settleFleet(made.root)
+      const [death, ...more] = made.deaths()
+      expect(more).toEqual([])
+      expect(death).toMatchObject({ ev: 'session-exit', dead_signal: 'SIGKILL' })
+      expect(death).not.toHaveProperty('seen_alive')
+      // tmux knows whole seconds.
+      expect(Date.parse(death?.['ts'] ?? '')).toBeGreaterThan(killedAt - 1_500)
+      expect(Date.parse(death?.['ts'] ?? '')).toBeLessThan(noticedAt + 1_500)
+      expect((await statusOf(made.root, BOB)).tally).toMatchObject({
+        lastEnd: 'crash',
+        endings: [{ death: true }],
+      })
+      expect(await fleetView(made.root)).toMatchObject([
+        { state: 'failed', lastDeath: `command-bob-${session.gen}` },
+      ])
+      await until('the server to exit', async () => (await identifyProcess(session.server.pid)) === undefined)
+    },
+  )
 
   it.runIf(isFullCampaign())(
     'has a removed pane that was not witnessed recorded with the two times between which it was removed',
@@ -149,30 +152,33 @@ describe('a fleet without a daemon', () => {
     },
   )
 
-  it('says that an exit cannot be recorded while its tmux server has no file descriptor left, and records it later', async (test) => {
-    const made = newRoot()
-    const session = await running(made)
-    const limit = (nofile: string) => run('prlimit', [`--pid=${session.server.pid}`, `--nofile=${nofile}:`])
-    // 10 descriptors are fewer than it has open: it gets no other one.
-    if ((await limit('10')).exitCode !== 0) return test.skip('prlimit cannot lower the limit of a process')
-    process.kill(session.leader.pid, 'SIGKILL')
-    const killedAt = Date.now()
-    await until('the leader to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
-    expect(await settleFleet(made.root)).toBe(
-      `the exit of command-bob (pid ${session.leader.pid}) cannot be recorded yet: its tmux server (pid ${session.server.pid}) does not answer`,
-    )
-    expect(made.deaths()).toEqual([])
-    await limit('1000')
-    await until('the record', async () => {
-      await settleFleet(made.root)
-      return made.deaths().length > 0
-    })
-    const [death] = made.deaths()
-    expect(death).toMatchObject({ ev: 'session-exit', dead_signal: 'SIGKILL' })
-    expect(Math.abs(Date.parse(death?.['ts'] ?? '') - killedAt)).toBeLessThan(1_500)
-    expect(await settleFleet(made.root)).toBeUndefined()
-    await until('the server to exit', async () => (await identifyProcess(session.server.pid)) === undefined)
-  })
+  it.runIf(isFullCampaign())(
+    'says that an exit cannot be recorded while its tmux server has no file descriptor left, and records it later',
+    async (test) => {
+      const made = newRoot()
+      const session = await running(made)
+      const limit = (nofile: string) => run('prlimit', [`--pid=${session.server.pid}`, `--nofile=${nofile}:`])
+      // 10 descriptors are fewer than it has open: it gets no other one.
+      if ((await limit('10')).exitCode !== 0) return test.skip('prlimit cannot lower the limit of a process')
+      process.kill(session.leader.pid, 'SIGKILL')
+      const killedAt = Date.now()
+      await until('the leader to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
+      expect(await settleFleet(made.root)).toBe(
+        `the exit of command-bob (pid ${session.leader.pid}) cannot be recorded yet: its tmux server (pid ${session.server.pid}) does not answer`,
+      )
+      expect(made.deaths()).toEqual([])
+      await limit('1000')
+      await until('the record', async () => {
+        await settleFleet(made.root)
+        return made.deaths().length > 0
+      })
+      const [death] = made.deaths()
+      expect(death).toMatchObject({ ev: 'session-exit', dead_signal: 'SIGKILL' })
+      expect(Math.abs(Date.parse(death?.['ts'] ?? '') - killedAt)).toBeLessThan(1_500)
+      expect(await settleFleet(made.root)).toBeUndefined()
+      await until('the server to exit', async () => (await identifyProcess(session.server.pid)) === undefined)
+    },
+  )
 
   it('finds the scripts of its recorders again after a cleaner has removed them, and records the exit', async () => {
     const made = newRoot()

@@ -7,7 +7,7 @@ import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { formatProcessId, identifyProcess } from '@iapeer/core/process'
 import { type PeerEntry, updatePeer } from '@iapeer/core/registry'
-import { isFullCampaign, run, startServer, until } from '@iapeer/dev/testing'
+import { campaignCases, isFullCampaign, run, startServer, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import {
   FleetSupervisor,
@@ -88,27 +88,31 @@ describe('a supervised peer', () => {
     expect(errors).toEqual([])
   })
 
-  it('that dies is counted once, by its cause; the next supervisor counts from 0', async () => {
-    const testRoot = newRoot()
-    const { root } = testRoot
-    const started = async () => {
-      const supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_TICK_SECS: '0.5' } })
-      await supervisor.start()
-      track(() => supervisor.stop())
-      return supervisor
-    }
-    const first = await started()
-    const { session } = await launchPeer(root, await testRoot.peer(SLEEP))
-    await launchPeer(root, await testRoot.peer(SLEEP, 'ann'))
-    process.kill(session.server.pid, 'SIGKILL')
-    process.kill(await leaderOf(testRoot, toIdentity('command-ann')), 'SIGKILL')
-    await until('both to be counted', () => Object.keys(first.deathCounts()).length === 2, 15_000)
-    expect(first.deathCounts()).toEqual({ killed: 1, 'session-exit': 1 })
-    await first.stop()
-    const next = await started()
-    await until('some ticks', () => next.stats().tick.count > 2)
-    expect(next.deathCounts()).toEqual({})
-  }, 30_000)
+  it.runIf(isFullCampaign())(
+    'that dies is counted once, by its cause; the next supervisor counts from 0',
+    async () => {
+      const testRoot = newRoot()
+      const { root } = testRoot
+      const started = async () => {
+        const supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_TICK_SECS: '0.5' } })
+        await supervisor.start()
+        track(() => supervisor.stop())
+        return supervisor
+      }
+      const first = await started()
+      const { session } = await launchPeer(root, await testRoot.peer(SLEEP))
+      await launchPeer(root, await testRoot.peer(SLEEP, 'ann'))
+      process.kill(session.server.pid, 'SIGKILL')
+      process.kill(await leaderOf(testRoot, toIdentity('command-ann')), 'SIGKILL')
+      await until('both to be counted', () => Object.keys(first.deathCounts()).length === 2, 15_000)
+      expect(first.deathCounts()).toEqual({ killed: 1, 'session-exit': 1 })
+      await first.stop()
+      const next = await started()
+      await until('some ticks', () => next.stats().tick.count > 2)
+      expect(next.deathCounts()).toEqual({})
+    },
+    30_000,
+  )
 
   it.runIf(isFullCampaign())(
     'that fails again and again is notified once, as given up, with the reason on its screen',
@@ -166,10 +170,12 @@ describe('a supervised peer', () => {
     expect(errors).toEqual([])
   }, 60_000)
 
-  it.each([
-    ['exits at once', ['sh', '-c', 'exit 3']],
-    ['exits after its start', ['sh', '-c', 'sleep 0.3; exit 3']],
-  ])(
+  it.each(
+    campaignCases([
+      ['exits at once', ['sh', '-c', 'exit 3']],
+      ['exits after its start', ['sh', '-c', 'sleep 0.3; exit 3']],
+    ]),
+  )(
     'whose program %s is counted once for each start',
     async (_when, command) => {
       const testRoot = newRoot()
@@ -289,62 +295,71 @@ describe('a supervised peer', () => {
     expect(await canary()).toEqual([undefined, undefined])
   })
 
-  it('whose server is stopped is unresponsive and does not delay other peers', async () => {
-    const testRoot = newRoot()
-    const { root } = testRoot
-    await supervise(root, { IAPEER_TICK_SECS: '0.5' })
-    const { session } = await launchPeer(root, await testRoot.peer(SLEEP))
-    await launchPeer(root, await keptAlive(testRoot, SLEEP, 'ann'))
-    process.kill(session.server.pid, 'SIGSTOP')
-    try {
-      await until(
-        'the state to be unresponsive',
-        async () => (await statusOf(root, BOB)).state === 'unresponsive',
+  it.runIf(isFullCampaign())(
+    'whose server is stopped is unresponsive and does not delay other peers',
+    async () => {
+      const testRoot = newRoot()
+      const { root } = testRoot
+      await supervise(root, { IAPEER_TICK_SECS: '0.5' })
+      const { session } = await launchPeer(root, await testRoot.peer(SLEEP))
+      await launchPeer(root, await keptAlive(testRoot, SLEEP, 'ann'))
+      process.kill(session.server.pid, 'SIGSTOP')
+      try {
+        await until(
+          'the state to be unresponsive',
+          async () => (await statusOf(root, BOB)).state === 'unresponsive',
+        )
+        const ann = toIdentity('command-ann')
+        const before = await leaderOf(testRoot, ann)
+        process.kill(before, 'SIGKILL')
+        await until('the other peer to run again', async () => {
+          const now = (await statusOf(root, ann)).session
+          return now !== undefined && now.leader.pid !== before
+        })
+      } finally {
+        process.kill(session.server.pid, 'SIGCONT')
+      }
+      await until('the server to respond', async () =>
+        (await eventsOf(root, 'supervise')).some(({ action }) => action === 'responsive'),
       )
-      const ann = toIdentity('command-ann')
-      const before = await leaderOf(testRoot, ann)
-      process.kill(before, 'SIGKILL')
-      await until('the other peer to run again', async () => {
-        const now = (await statusOf(root, ann)).session
-        return now !== undefined && now.leader.pid !== before
-      })
-    } finally {
-      process.kill(session.server.pid, 'SIGCONT')
-    }
-    await until('the server to respond', async () =>
-      (await eventsOf(root, 'supervise')).some(({ action }) => action === 'responsive'),
-    )
-    for (const name of ['command-bob', 'command-ann'])
-      await stopPeer(root, toIdentity(name), { by: 'a test' })
-  }, 30_000)
+      for (const name of ['command-bob', 'command-ann'])
+        await stopPeer(root, toIdentity(name), { by: 'a test' })
+    },
+    30_000,
+  )
 
-  it('that is idle is suspended, and an ephemeral peer that is done is reaped, without a death record', async () => {
-    const testRoot = newRoot()
-    const { root, deaths } = testRoot
-    const entry = await testRoot.peer(SLEEP)
-    await updatePeer(root, 'bob', { idleSecs: 1 })
-    const eva = await testRoot.peer(SLEEP, 'eva')
-    await updatePeer(root, 'eva', { wakePolicy: 'ephemeral' })
-    await supervise(root, { IAPEER_TICK_SECS: '0.5', IAPEER_EPHEMERAL_UNARMED_IDLE_SECS: '1' })
-    await launchPeer(root, entry)
-    await launchPeer(root, eva)
-    await until('both to be stopped', async () => (await listSessions(root)).length === 0)
-    expect(deaths()).toEqual([])
-    const wanted = ['command-bob suspend', 'command-eva reap']
-    await until('both events', async () => {
-      const done = (await eventsOf(root, 'supervise')).map(({ identity, action }) => `${identity} ${action}`)
-      return wanted.every((one) => done.includes(one))
-    })
-    expect((await fleetView(root)).find(({ personality }) => personality === 'bob')).toMatchObject({
-      state: 'suspended',
-      since: expect.any(String),
-    })
-    // A command has no conversation to resume, so it starts fresh.
-    expect(await wakeOrSpawn(root, entry, { from: 'human' })).toMatchObject({
-      state: 'launched',
-      mode: 'fresh',
-    })
-  })
+  it.runIf(isFullCampaign())(
+    'that is idle is suspended, and an ephemeral peer that is done is reaped, without a death record',
+    async () => {
+      const testRoot = newRoot()
+      const { root, deaths } = testRoot
+      const entry = await testRoot.peer(SLEEP)
+      await updatePeer(root, 'bob', { idleSecs: 1 })
+      const eva = await testRoot.peer(SLEEP, 'eva')
+      await updatePeer(root, 'eva', { wakePolicy: 'ephemeral' })
+      await supervise(root, { IAPEER_TICK_SECS: '0.5', IAPEER_EPHEMERAL_UNARMED_IDLE_SECS: '1' })
+      await launchPeer(root, entry)
+      await launchPeer(root, eva)
+      await until('both to be stopped', async () => (await listSessions(root)).length === 0)
+      expect(deaths()).toEqual([])
+      const wanted = ['command-bob suspend', 'command-eva reap']
+      await until('both events', async () => {
+        const done = (await eventsOf(root, 'supervise')).map(
+          ({ identity, action }) => `${identity} ${action}`,
+        )
+        return wanted.every((one) => done.includes(one))
+      })
+      expect((await fleetView(root)).find(({ personality }) => personality === 'bob')).toMatchObject({
+        state: 'suspended',
+        since: expect.any(String),
+      })
+      // A command has no conversation to resume, so it starts fresh.
+      expect(await wakeOrSpawn(root, entry, { from: 'human' })).toMatchObject({
+        state: 'launched',
+        mode: 'fresh',
+      })
+    },
+  )
 
   it('several that one script kills are one incident, which does not count towards a crash loop', async () => {
     const testRoot = newRoot()
@@ -374,28 +389,31 @@ describe('a supervised peer', () => {
   }, 30_000)
 })
 
-it('a directory in the place of a state file and an unreadable profile of one peer do not affect the others', async () => {
-  const testRoot = newRoot()
-  const { root } = testRoot
-  await launchPeer(root, await keptAlive(testRoot, SLEEP))
-  await launchPeer(root, await testRoot.peer(SLEEP, 'ann'))
-  for (const name of ['command-zz.session', 'command-yy.tally'])
-    mkdirSync(join(root, 'state', 'lifecycle', name))
-  writeFileSync(join(root, 'peers', 'ann', '.iapeer', 'peer-profile.json'), '{')
-  await supervise(root, { IAPEER_TICK_SECS: '0.5' })
-  const ann = toIdentity('command-ann')
-  process.kill(await leaderOf(testRoot, ann), 'SIGKILL')
-  const before = await leaderOf(testRoot)
-  process.kill(before, 'SIGKILL')
-  await until('the first peer to run again', async () => {
-    const { session } = await statusOf(root, BOB)
-    return session !== undefined && session.leader.pid !== before
-  })
-  await until(
-    'the other death to be settled',
-    async () => (await statusOf(root, ann)).tally.endings.length === 1,
-  )
-})
+it.runIf(isFullCampaign())(
+  'a directory in the place of a state file and an unreadable profile of one peer do not affect the others',
+  async () => {
+    const testRoot = newRoot()
+    const { root } = testRoot
+    await launchPeer(root, await keptAlive(testRoot, SLEEP))
+    await launchPeer(root, await testRoot.peer(SLEEP, 'ann'))
+    for (const name of ['command-zz.session', 'command-yy.tally'])
+      mkdirSync(join(root, 'state', 'lifecycle', name))
+    writeFileSync(join(root, 'peers', 'ann', '.iapeer', 'peer-profile.json'), '{')
+    await supervise(root, { IAPEER_TICK_SECS: '0.5' })
+    const ann = toIdentity('command-ann')
+    process.kill(await leaderOf(testRoot, ann), 'SIGKILL')
+    const before = await leaderOf(testRoot)
+    process.kill(before, 'SIGKILL')
+    await until('the first peer to run again', async () => {
+      const { session } = await statusOf(root, BOB)
+      return session !== undefined && session.leader.pid !== before
+    })
+    await until(
+      'the other death to be settled',
+      async () => (await statusOf(root, ann)).tally.endings.length === 1,
+    )
+  },
+)
 
 it('a death is settled while the registry is unreadable, and the restart waits for the registry', async () => {
   const testRoot = newRoot()

@@ -2,7 +2,15 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { reconcile } from '@iapeer/canary'
 import { observeProcess } from '@iapeer/core/process'
-import { mayMount, pidsCgroup, run, type SmallDisk, smallDisk, until } from '@iapeer/dev/testing'
+import {
+  isFullCampaign,
+  mayMount,
+  pidsCgroup,
+  run,
+  type SmallDisk,
+  smallDisk,
+  until,
+} from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { healLostChild } from '../src/index.ts'
 import { type Launched, launches, reportedSignal } from './support.ts'
@@ -37,7 +45,7 @@ async function killLeader(peer: Launched): Promise<number> {
 }
 
 describe.skipIf(!mayMount)('where no file can be made when a leader exits', () => {
-  it('the session stays, and the record follows with the time of death', async () => {
+  it.runIf(isFullCampaign())('the session stays, and the record follows with the time of death', async () => {
     const peer = await onSmallDisk()
     const free = peer.fillInodes()
     const killedAt = await killLeader(peer)
@@ -53,7 +61,7 @@ describe.skipIf(!mayMount)('where no file can be made when a leader exits', () =
     expect(msFrom(killedAt, death?.['ts'])).toBeLessThan(1_500)
   })
 
-  it('and the server dies meanwhile: the record is that of the leader', async () => {
+  it.runIf(isFullCampaign())('and the server dies meanwhile: the record is that of the leader', async () => {
     const peer = await onSmallDisk()
     const free = peer.fillInodes()
     const killedAt = await killLeader(peer)
@@ -96,45 +104,51 @@ describe.skipIf(!mayMount)('where no file can be made when a leader exits', () =
 })
 
 describe('if tmux could not start the hook', () => {
-  it('because of a process limit: a check much later records the time at which tmux noticed the exit', async (test) => {
-    const cgroup = pidsCgroup()
-    if (typeof cgroup === 'string') return test.skip(cgroup)
-    track(cgroup.remove)
-    const peer = await launch(SLEEP)
-    cgroup.add(peer.server.pid)
-    cgroup.deny()
-    const killedAt = await killLeader(peer)
-    await wait(3_500)
-    writeFileSync(`${stateOf(peer)}.seen`, `${killedAt - 60_000}\n`)
-    expect(await peer.finish(100)).toBe(true)
-    const [death, ...more] = await peer.settled()
-    expect(more).toEqual([])
-    expect(death).toMatchObject({ ev: 'session-exit', dead_signal: reportedSignal('SIGKILL') })
-    expect(death).not.toHaveProperty('seen_alive')
-    expect(msFrom(killedAt, death?.['ts'])).toBeLessThan(2_000)
-  })
+  it.runIf(isFullCampaign())(
+    'because of a process limit: a check much later records the time at which tmux noticed the exit',
+    async (test) => {
+      const cgroup = pidsCgroup()
+      if (typeof cgroup === 'string') return test.skip(cgroup)
+      track(cgroup.remove)
+      const peer = await launch(SLEEP)
+      cgroup.add(peer.server.pid)
+      cgroup.deny()
+      const killedAt = await killLeader(peer)
+      await wait(3_500)
+      writeFileSync(`${stateOf(peer)}.seen`, `${killedAt - 60_000}\n`)
+      expect(await peer.finish(100)).toBe(true)
+      const [death, ...more] = await peer.settled()
+      expect(more).toEqual([])
+      expect(death).toMatchObject({ ev: 'session-exit', dead_signal: reportedSignal('SIGKILL') })
+      expect(death).not.toHaveProperty('seen_alive')
+      expect(msFrom(killedAt, death?.['ts'])).toBeLessThan(2_000)
+    },
+  )
 
-  it('because it had no file descriptor left: the next check records it once tmux answers', async (test) => {
-    const peer = await launch(SLEEP)
-    const { pid } = peer.server
-    const limit = (nofile: string) => run('prlimit', [`--pid=${pid}`, `--nofile=${nofile}:`])
-    // 10 descriptors are fewer than it has open: it gets no other one.
-    if ((await limit('10')).exitCode !== 0) return test.skip('prlimit cannot lower the limit of a process')
-    const killedAt = await killLeader(peer)
-    await wait(2_000)
-    expect(await peer.finish(100)).toBe(false)
-    expect(peer.deaths()).toEqual([])
-    expect(peer.server.alive()).toBe(true)
-    await limit('1000')
-    await until('the exit to be recorded', async () => {
-      await peer.finish(100)
-      return peer.deaths().length > 0
-    })
-    const [death, ...more] = await peer.settled()
-    expect(more).toEqual([])
-    expect(death).toMatchObject({ ev: 'session-exit', dead_signal: reportedSignal('SIGKILL') })
-    expect(msFrom(killedAt, death?.['ts'])).toBeLessThan(3_000)
-  })
+  it.runIf(isFullCampaign())(
+    'because it had no file descriptor left: the next check records it once tmux answers',
+    async (test) => {
+      const peer = await launch(SLEEP)
+      const { pid } = peer.server
+      const limit = (nofile: string) => run('prlimit', [`--pid=${pid}`, `--nofile=${nofile}:`])
+      // 10 descriptors are fewer than it has open: it gets no other one.
+      if ((await limit('10')).exitCode !== 0) return test.skip('prlimit cannot lower the limit of a process')
+      const killedAt = await killLeader(peer)
+      await wait(2_000)
+      expect(await peer.finish(100)).toBe(false)
+      expect(peer.deaths()).toEqual([])
+      expect(peer.server.alive()).toBe(true)
+      await limit('1000')
+      await until('the exit to be recorded', async () => {
+        await peer.finish(100)
+        return peer.deaths().length > 0
+      })
+      const [death, ...more] = await peer.settled()
+      expect(more).toEqual([])
+      expect(death).toMatchObject({ ev: 'session-exit', dead_signal: reportedSignal('SIGKILL') })
+      expect(msFrom(killedAt, death?.['ts'])).toBeLessThan(3_000)
+    },
+  )
 })
 
 describe('a leader that was removed from its pane', () => {

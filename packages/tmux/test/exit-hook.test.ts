@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { completeIntent, declareIntent, reconcile } from '@iapeer/canary'
 import { toIdentity } from '@iapeer/core/identity'
 import { observeProcess } from '@iapeer/core/process'
-import { campaignSize, pidsCgroup, run, until } from '@iapeer/dev/testing'
+import { campaignSize, isFullCampaign, pidsCgroup, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { RUN_HOOK } from '../src/exit-hook.ts'
 import { healLostChild, startLeader } from '../src/index.ts'
@@ -201,7 +201,7 @@ it('a leader is not started if tmux is too old for the hook', async () => {
   })
 })
 
-it('the record of a hook that was killed is completed, once', async () => {
+it.runIf(isFullCampaign())('the record of a hook that was killed is completed, once', async () => {
   const peer = await launch(sh('exit 4'))
   await recorded(peer)
   const directory = join(peer.recordDir, 'server-deaths')

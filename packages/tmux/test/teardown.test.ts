@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { campaignSize, startServer, until } from '@iapeer/dev/testing'
+import { campaignSize, isFullCampaign, startServer, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { healLostChild, teardown } from '../src/index.ts'
 import { type Launched, launches, reportedSignal } from './support.ts'
@@ -116,25 +116,28 @@ exec tmux "$@"
     expect(await peer.settled()).toMatchObject([{ ev: 'server-exit', cause: 'killed' }])
   })
 
-  it('fails if another server uses the socket, and does not touch it even with force', async () => {
-    const peer = await launch(SLEEP)
-    const other = await startServer(join(peer.directory, 'other'))
-    track(other.end)
-    const target = { ...peer.target, socketPath: other.socketPath }
-    await expect(teardown(target)).rejects.toMatchObject({
-      code: 'foreign-server',
-      message: expect.stringContaining(String(other.pid)),
-      hint: expect.stringContaining('--force'),
-    })
-    expect(peer.server.alive()).toBe(true)
-    expect(ownIntents(peer)).toHaveLength(1)
-    expect(await teardown({ ...target, force: true, graceMs: 300 })).toMatchObject({ state: 'ended' })
-    expect(other.alive()).toBe(true)
-    expect(existsSync(other.socketPath)).toBe(true)
-    await expectNoRecord(peer)
-  })
+  it.runIf(isFullCampaign())(
+    'fails if another server uses the socket, and does not touch it even with force',
+    async () => {
+      const peer = await launch(SLEEP)
+      const other = await startServer(join(peer.directory, 'other'))
+      track(other.end)
+      const target = { ...peer.target, socketPath: other.socketPath }
+      await expect(teardown(target)).rejects.toMatchObject({
+        code: 'foreign-server',
+        message: expect.stringContaining(String(other.pid)),
+        hint: expect.stringContaining('--force'),
+      })
+      expect(peer.server.alive()).toBe(true)
+      expect(ownIntents(peer)).toHaveLength(1)
+      expect(await teardown({ ...target, force: true, graceMs: 300 })).toMatchObject({ state: 'ended' })
+      expect(other.alive()).toBe(true)
+      expect(existsSync(other.socketPath)).toBe(true)
+      await expectNoRecord(peer)
+    },
+  )
 
-  it('that failed does not keep a later death from being recorded', async () => {
+  it.runIf(isFullCampaign())('that failed does not keep a later death from being recorded', async () => {
     const peer = await launch(SLEEP)
     const other = await startServer(join(peer.directory, 'other'))
     track(other.end)

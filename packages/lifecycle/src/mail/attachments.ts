@@ -13,7 +13,11 @@ const CHUNK_BYTES = 256 * 1024
 /** Files that hold secrets, by a part of their path. */
 const SECRET_DIRECTORIES: ReadonlySet<string> = new Set(['.ssh', '.gnupg', '.aws', '.kube', '.docker'])
 const SECRET_NAMES =
-  /^(?:\.env(?:\..*)?|\.netrc|\.npmrc|\.pgpass|\.credentials\.json|auth\.json|id_[a-z0-9]+)$/
+  /^(?:\.env.*|[._]netrc|\.npmrc|\.pypirc|\.pgpass|\.git-credentials|\.credentials\.json|auth\.json|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|.*\.(?:p12|pfx|jks|keystore|kdbx))$/i
+/** The line with which OpenSSL, OpenSSH and GnuPG begin a private key in text form, whatever the name of the file is. */
+const PRIVATE_KEY = /^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----/m
+/** Text that explains a key can precede it. */
+const HEAD_BYTES = 16 * 1024
 
 function refused(path: string, why: string): IapeerError {
   return new IapeerError(`cannot attach ${path}: ${why}`, { code: 'attachment-refused' })
@@ -37,6 +41,12 @@ async function openFile(real: string): Promise<FileHandle> {
     if (code === undefined) throw error
     throw refused(real, code === 'ELOOP' ? 'it is a symbolic link' : code)
   }
+}
+
+async function assertNoPrivateKey(file: FileHandle, real: string): Promise<void> {
+  const head = Buffer.alloc(HEAD_BYTES)
+  const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0)
+  if (PRIVATE_KEY.test(head.toString('latin1', 0, bytesRead))) throw refused(real, 'it holds a private key')
 }
 
 /** Copies an open file, and returns the SHA-256 of what was copied, in hex. */
@@ -110,6 +120,7 @@ async function attach(path: string, at: number, options: AttachOptions): Promise
   try {
     const stats = await file.stat()
     if (!stats.isFile()) throw refused(real, 'it is not a regular file')
+    if (!isCopy) await assertNoPrivateKey(file, real)
     const facts = { source: real, bytes: stats.size, modifiedMs: Math.round(stats.mtimeMs) }
     if (stats.size > COPY_BYTES) return { ...facts, path: real }
     await makePrivateDirectory(into)
