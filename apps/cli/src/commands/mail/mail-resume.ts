@@ -9,9 +9,11 @@ import { AS, assertOperator, callerOf } from './caller.ts'
 export default defineCommand({
   name: 'mail resume',
   summary: 'let messages start peers again after a mass death',
-  details: `When several peers die within a minute, messages start no peers until a person
-has looked: what killed them would kill them again. This command allows the
-starts. Messages for peers that run are given all the time, and none is lost.`,
+  details: `When three or more peers die within a minute, messages start no peers until a
+person has looked: what killed them would kill them again. This command allows
+the starts. Messages for peers that run are given all the time, and none is
+lost. Restarts that are held after a mass death (three or more peers within ten
+seconds) stay held: iapeer start --all allows both.`,
   options: { as: AS, json: JSON_OUTPUT },
   run: async ({ options }) => {
     assertOperator(await callerOf(options), 'lets messages start peers again')
