@@ -69,6 +69,8 @@ function valuesOf(expected: readonly string[], actual: string): [string, string]
 
 /** Commands that change nothing: they are run again until they print what the page says, as a reader would. */
 const LOOKS = /^iapeer (?:deaths|list|events|outbox|autopsy|show)\b/
+/** Restarts after a mass death wait for the cause of it, at most this long. In milliseconds. */
+const LOOK_MS = 30_000
 
 /** The reader of a page is the operator, at a terminal; a test has none, so it says so. */
 const SHIM = `#!/bin/sh
@@ -119,7 +121,7 @@ export async function followPage(page: string, home: Home): Promise<object[]> {
         for (const { command: written, output: expected } of block.steps) {
           const command = written.replace(VALUE, (value) => values.get(value) ?? value)
           let done = await shell.run(command)
-          const end = performance.now() + 10_000
+          const end = performance.now() + LOOK_MS
           while (!matches(expected, done.output) && LOOKS.test(command) && performance.now() < end)
             done = await shell.run(command)
           if (done.code !== 0 || !matches(expected, done.output))
