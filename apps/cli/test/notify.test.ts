@@ -101,7 +101,7 @@ it('the commands of docs/notifications.md are accepted, and their channels have 
     const listed = jsonLines((await home.iapeer('notify', 'list', '--json')).stdout)[0]
     formats.push(/\((\w+)\)/.exec(JSON.stringify(listed?.['channels']))?.[1] ?? '')
   }
-  expect(formats).toEqual(['ntfy', 'ntfy', 'slack', 'discord', 'telegram'])
+  expect(formats).toEqual(['ntfy', 'ntfy', 'ntfy', 'slack', 'discord', 'telegram'])
 }, 60_000)
 
 const hasJq = (process.env['PATH'] ?? '').split(':').some((directory) => existsSync(join(directory, 'jq')))
