@@ -105,9 +105,10 @@ function keptByService({ service, secret }) {
 }
 
 const settings = table(
-  ['variable', 'meaning', 'value', 'default', 'read by', 'kept by the service'],
+  ['variable', 'key in `config.toml`', 'meaning', 'value', 'default', 'read by', 'kept by the service'],
   Object.values(SETTINGS).map((setting) => [
     code(setting.variable),
+    setting.key === undefined ? '' : code(setting.key),
     setting.description,
     accepted(setting),
     describeDefault(setting),
@@ -128,7 +129,8 @@ ${NOTE}
 
 ## Settings
 
-Set these where the program that reads them is started. The daemon reads its settings once, when it starts. An empty variable counts
+Set these where the program that reads them is started, or set the key of a setting in [\`config.toml\`](configuration.md); a variable wins over the
+file. The daemon reads these variables once, when it starts; it reads \`config.toml\` again after each change. An empty variable counts
 as unset. A value that is not accepted is the error \`bad-setting\`. "Kept by the service" says whether \`iapeer service install\` writes the
 value of its own environment into the file of the service: secrets are never written; give them to the service yourself (\`systemctl --user edit iapeerd\`).
 
