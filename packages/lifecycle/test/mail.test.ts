@@ -18,7 +18,7 @@ import { readProfileText, replaceProfileText } from '@iapeer/core/profile'
 import { findPeer, renamePeer, upsertPeer } from '@iapeer/core/registry'
 import { isFullCampaign, until } from '@iapeer/dev/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { changeTally, FleetSupervisor, readSession, removeNamed, setMark } from '../src/index.ts'
+import { changeTally, FleetSupervisor, readSession, removeNamed, setMark, statusOf } from '../src/index.ts'
 import {
   acknowledge,
   listInbox,
@@ -124,6 +124,20 @@ describe('a message', () => {
     expect(await mailFiles(test.root, 'bob', 'open')).toEqual([])
     expect((await wholeLog()).map(({ state }) => state)).toEqual(['waiting', 'offered', 'taken', 'handled'])
     expect(test.deaths()).toEqual([])
+  })
+
+  it('to a running session adds its topic to those of the conversation, so that a later message about it resumes it', async () => {
+    await recordingPeer()
+    await delivery.start()
+    const first = await send(test.root, 'bob', 'one')
+    await untilState(test.root, first.id, 'handled')
+    const topics = async () => (await statusOf(test.root, toIdentity('command-bob'))).tally.topics
+    expect(await topics()).toEqual([])
+    for (const topic of ['release', 'tests', 'release']) {
+      const { id } = await send(test.root, 'bob', 'two', { topic })
+      await untilState(test.root, id, 'handled')
+    }
+    await until('the topics, the latest last', async () => (await topics()).join() === 'tests,release')
   })
 
   it('follows the one before it: of one sender, one is offered at a time, and the order is kept', async () => {

@@ -99,16 +99,26 @@ function notResumed(identity: Identity, { decided, resolution }: WakeDecision): 
   return unresumable(identity, resolution)
 }
 
-/** Remembers the topic, so that the next message about it resumes this conversation. */
-async function rememberTopic(root: string, identity: Identity, topic: string | undefined): Promise<void> {
+/**
+ * Remembers the topic of a message that a running session has got, so that the next message about it resumes this conversation.
+ * @param gen the session; undefined for the present one. Nothing is remembered if another one runs meanwhile.
+ * @throws as `withIdentity`
+ */
+export async function rememberTopic(
+  root: string,
+  identity: Identity,
+  topic: string | undefined,
+  gen?: string,
+): Promise<void> {
   if (topic === undefined) return
-  await withIdentity(root, identity, () =>
-    changeTally(root, identity, (tally) =>
+  await withIdentity(root, identity, async () => {
+    if (gen !== undefined && (await statusOf(root, identity)).session?.gen !== gen) return
+    await changeTally(root, identity, (tally) =>
       tally.topics.at(-1) === topic
         ? tally
         : { ...tally, topics: [...tally.topics.filter((one) => one !== topic), topic] },
-    ),
-  )
+    )
+  })
 }
 
 /**

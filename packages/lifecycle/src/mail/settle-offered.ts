@@ -1,5 +1,7 @@
+import { isIapeerError } from '@iapeer/core/errors'
 import type { Attempt, Message, Taking } from '@iapeer/core/mailbox'
 import { observeProcess, parseProcessId } from '@iapeer/core/process'
+import { rememberTopic } from '../launch/index.ts'
 import type { PeerSession } from '../sessions/index.ts'
 import {
   type Delivery,
@@ -45,6 +47,12 @@ async function take(
   context.partners.set(`${box.directory} ${senderKey(message.from)}`, taken.identity)
   if (next !== undefined && !context.adapterOf(taken.identity).hasTurns)
     await context.ledger.change(box, next, { state: 'handled', turn: null, why: 'acknowledged' })
+  try {
+    await rememberTopic(context.root, taken.identity, message.topic, taken.gen)
+  } catch (error) {
+    // Another process stops, renames or starts the peer: a later message about the topic begins a new conversation.
+    if (!isIapeerError(error) || error.code !== 'lock-held') throw error
+  }
 }
 
 async function returned({ context, box }: Delivery, message: Message, why: string): Promise<void> {

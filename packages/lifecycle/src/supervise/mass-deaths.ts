@@ -65,9 +65,9 @@ export function afterMassDeath(facts: MassFacts): MassDeath | undefined {
 function nextText(next: MassDeath | undefined): string | undefined {
   if (next?.kind === 'memory') return 'restarts go one by one, as memory allows'
   if (next?.kind === 'killer')
-    return `restarts are held while process ${next.killer?.pid} runs; iapeer start --all does not wait`
+    return `restarts are held while process ${next.killer?.pid} runs; iapeer start --all --resume-or-fresh does not wait`
   return next?.kind === 'repeated'
-    ? 'restarts are held, because it happened again: iapeer start --all starts the peers'
+    ? 'restarts are held, because it happened again: iapeer start --all --resume-or-fresh starts the peers'
     : undefined
 }
 

@@ -155,7 +155,7 @@ async function runMessages({ root, now }: DoctorContext): Promise<Finding[]> {
       level: 'warning',
       what: `no peer is restarted: ${held}`,
       where: rootLayout(root).launchDir,
-      fix: 'Find out why (iapeer deaths), then start the peers: iapeer start --all',
+      fix: 'Find out why (iapeer deaths), then start the peers: iapeer start --all --resume-or-fresh',
     })
   const all = await boxes(root)
   for (const one of all) {

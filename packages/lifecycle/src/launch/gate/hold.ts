@@ -63,7 +63,7 @@ export function holdText(found: MassDeath | undefined, killer: Liveness): string
   if (found?.kind === 'killer' && killer !== 'gone')
     return `process ${found.killer?.pid} killed ${found.deaths} peers and still runs`
   if (found?.kind === 'repeated')
-    return `${found.deaths} peers died together again; iapeer start --all starts them`
+    return `${found.deaths} peers died together again; iapeer start --all --resume-or-fresh starts them`
   return undefined
 }
 
