@@ -8,6 +8,7 @@ import { campaignCases, isFullCampaign, until } from '@iapeer/dev/testing'
 import { answeringDaemon, stopDaemon } from '@iapeer/host'
 import { listSessions, listTallies } from '@iapeer/lifecycle/sessions'
 import { afterEach, describe, expect, it } from 'vitest'
+import manifest from '../package.json' with { type: 'json' }
 import { besides, type Home, homes, jsonLines } from './support.ts'
 
 const newHome = homes()
@@ -23,48 +24,45 @@ function homeWithDaemon(): Home {
 }
 
 describe('iapeer daemon', () => {
-  it.runIf(isFullCampaign())(
-    'starts the daemon, prints its state and its log, and stops it; each can be repeated',
-    async () => {
-      const { iapeer, root } = homeWithDaemon()
-      expect(await iapeer('daemon', 'status')).toMatchObject({
-        exitCode: 3,
-        stdout: '○ the daemon is not running\n  iapeer daemon start\n',
-      })
-      expect(await iapeer('daemon', 'stop')).toMatchObject({
-        exitCode: 0,
-        stdout: '○ the daemon was not running\n',
-      })
-      expect((await iapeer('daemon', 'logs')).exitCode).toBe(3)
-      const started = await iapeer('daemon', 'start', '--json')
-      expect(started).toMatchObject({ exitCode: 0, stderr: '' })
-      const { pid } = JSON.parse(started.stdout)
-      expect(JSON.parse(started.stdout)).toMatchObject({
-        schemaVersion: 2,
-        state: 'started',
-        version: '0.1.0',
-      })
-      expect((await iapeer('daemon', 'start')).stdout).toBe(`● the daemon is already running: pid ${pid}\n`)
-      expect(JSON.parse((await iapeer('daemon', 'status', '--json')).stdout)).toMatchObject({
-        state: 'running',
-        pid,
-        since: expect.stringMatching(/Z$/),
-        socketPath: `${root}/run/iapeerd.sock`,
-      })
-      expect((await iapeer('daemon', 'status')).stdout).toMatch(
-        new RegExp(`^● the daemon is running: pid ${pid}, since `),
-      )
-      expect((await iapeer('daemon', 'stop')).stdout).toBe(
-        `○ the daemon (pid ${pid}) is stopped; the peers keep running\n`,
-      )
-      expect((await iapeer('daemon', 'logs')).stdout).toMatch(
-        /^(?:.*INFO: the MCP server listens.*\n)?\[[\d-]{10} [\d:]{8}\] INFO: iapeerd started \{"version":.*\}\n.*INFO: iapeerd stops; peers keep running \{"why":"SIGTERM"\}\n$/,
-      )
-      const lines = jsonLines((await iapeer('daemon', 'logs', '--json')).stdout)
-      expect(lines.find(({ msg }) => msg === 'iapeerd started')).toMatchObject({ pid })
-      expect((await iapeer('daemon', 'status')).exitCode).toBe(3)
-    },
-  )
+  it('starts the daemon, prints its state and its log, and stops it; each can be repeated', async () => {
+    const { iapeer, root } = homeWithDaemon()
+    expect(await iapeer('daemon', 'status')).toMatchObject({
+      exitCode: 3,
+      stdout: '○ the daemon is not running\n  iapeer daemon start\n',
+    })
+    expect(await iapeer('daemon', 'stop')).toMatchObject({
+      exitCode: 0,
+      stdout: '○ the daemon was not running\n',
+    })
+    expect((await iapeer('daemon', 'logs')).exitCode).toBe(3)
+    const started = await iapeer('daemon', 'start', '--json')
+    expect(started).toMatchObject({ exitCode: 0, stderr: '' })
+    const { pid } = JSON.parse(started.stdout)
+    expect(JSON.parse(started.stdout)).toMatchObject({
+      schemaVersion: 2,
+      state: 'started',
+      version: manifest.version,
+    })
+    expect((await iapeer('daemon', 'start')).stdout).toBe(`● the daemon is already running: pid ${pid}\n`)
+    expect(JSON.parse((await iapeer('daemon', 'status', '--json')).stdout)).toMatchObject({
+      state: 'running',
+      pid,
+      since: expect.stringMatching(/Z$/),
+      socketPath: `${root}/run/iapeerd.sock`,
+    })
+    expect((await iapeer('daemon', 'status')).stdout).toMatch(
+      new RegExp(`^● the daemon is running: pid ${pid}, since `),
+    )
+    expect((await iapeer('daemon', 'stop')).stdout).toBe(
+      `○ the daemon (pid ${pid}) is stopped; the peers keep running\n`,
+    )
+    expect((await iapeer('daemon', 'logs')).stdout).toMatch(
+      /^(?:.*INFO: (?:the MCP server listens|MCP over HTTP is off).*\n)?\[[\d-]{10} [\d:]{8}\] INFO: iapeerd started \{"version":.*\}\n.*INFO: iapeerd stops; peers keep running \{"why":"SIGTERM"\}\n$/,
+    )
+    const lines = jsonLines((await iapeer('daemon', 'logs', '--json')).stdout)
+    expect(lines.find(({ msg }) => msg === 'iapeerd started')).toMatchObject({ pid })
+    expect((await iapeer('daemon', 'status')).exitCode).toBe(3)
+  })
 
   it('prints the log without control characters, and a line that is not JSON unchanged', async () => {
     const { iapeer, root } = newHome()

@@ -17,6 +17,7 @@ import {
 import { stopDaemon } from '@iapeer/host'
 import { listSessions, type PeerSession } from '@iapeer/lifecycle/sessions'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import manifest from '../package.json' with { type: 'json' }
 import { besides, homes, jsonLines } from './support.ts'
 
 const newHome = homes()
@@ -106,7 +107,7 @@ describe('the packed command, installed alone', () => {
     expect(readdirSync(join(directory, '..'))).toEqual(['cli'])
     expect(existsSync(join(directory, 'node_modules', '@iapeer'))).toBe(false)
     expect(existsSync(join(directory, 'LICENSE'))).toBe(true)
-    expect(await ok('--version')).toBe('0.1.0\n')
+    expect(await ok('--version')).toBe(`${manifest.version}\n`)
   }, 120_000)
 
   it.runIf(isFullCampaign())(

@@ -14,6 +14,7 @@ import {
 import { delimiter, dirname, join } from 'node:path'
 import { asyncCleanups, privateDirectory, run } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
+import manifest from '../package.json' with { type: 'json' }
 import { launcherText } from '../src/commands/setup/launcher.ts'
 import { MAIN } from './support.ts'
 
@@ -73,7 +74,11 @@ describe('iapeer install', () => {
       stdout: `● iapeer is now a command: ${path}\n  iapeer uninstall removes it.\n  ~/.local/bin is on your PATH.\n  Its man pages are linked in ${join(home, '.local', 'share', 'man', 'man1')}: man iapeer\n`,
     })
     expect(statSync(path).mode & 0o777).toBe(0o755)
-    expect(await launcher('version')).toMatchObject({ exitCode: 0, stdout: '0.1.0\n', stderr: '' })
+    expect(await launcher('version')).toMatchObject({
+      exitCode: 0,
+      stdout: `${manifest.version}\n`,
+      stderr: '',
+    })
     const [ours, direct] = [await launcher('start', 'eve'), await iapeer('start', 'eve')]
     expect(ours).toEqual(direct)
     expect(ours.exitCode).toBe(4)

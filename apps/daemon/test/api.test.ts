@@ -7,6 +7,7 @@ import { isFullCampaign, serverAt, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { ANSWERS, parseAs } from '@iapeer/protocol/routes'
 import { describe, expect, it } from 'vitest'
+import manifest from '../package.json' with { type: 'json' }
 import { type Answer, ask, post, roots, type Where } from './support.ts'
 
 const newRoot = roots()
@@ -84,7 +85,7 @@ describe('the API, over the unix socket', () => {
     })
     expect(checked(await ask(where, '/version'), ANSWERS.Version)).toMatchObject({
       name: 'iapeerd',
-      version: '0.1.0',
+      version: manifest.version,
     })
     expect(checked(await ask(where, '/v1/fleet'), ANSWERS.Fleet).peers).toMatchObject([
       { identity: 'command-bob', state: 'not-running', shown: { word: 'new', isTrouble: false } },
@@ -238,7 +239,10 @@ describe('the API, over the unix socket', () => {
     const { where } = await up()
     const { text } = await ask(where, '/openapi.json')
     const document = JSON.parse(text)
-    expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'iapeerd', version: '0.1.0' } })
+    expect(document).toMatchObject({
+      openapi: '3.1.0',
+      info: { title: 'iapeerd', version: manifest.version },
+    })
     expect(Object.keys(document.paths).sort()).toMatchSnapshot()
     expect(Object.keys(document.components.schemas).sort()).toEqual(Object.keys(ANSWERS).sort())
     for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))

@@ -18,6 +18,7 @@ import { answeringDaemon, daemonStatus, startDaemon, stopDaemon } from '@iapeer/
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { connectDaemon } from '@iapeer/protocol'
 import { describe, expect, it } from 'vitest'
+import manifest from '../package.json' with { type: 'json' }
 import { ask, MAIN, post, roots, type Where } from './support.ts'
 
 const newRoot = roots()
@@ -175,7 +176,7 @@ describe('in the background', () => {
       state: 'already',
       health: { pid: started.health.pid },
     })
-    expect(await daemonStatus(root)).toMatchObject({ state: 'running', version: '0.1.0' })
+    expect(await daemonStatus(root)).toMatchObject({ state: 'running', version: manifest.version })
     expect(await (await connectDaemon(root))?.get('fleet')).toEqual({ schemaVersion: 2, peers: [] })
     expect(await stopDaemon(root)).toEqual({ state: 'ended', pid: started.health.pid })
     expect(await stopDaemon(root)).toEqual({ state: 'stopped' })
@@ -275,7 +276,7 @@ describe('in the background', () => {
       exitCode: 2,
       stderr: expect.stringMatching(/iapeerd --help/),
     })
-    expect(await iapeerd('--version')).toMatchObject({ exitCode: 0, stdout: '0.1.0\n' })
+    expect(await iapeerd('--version')).toMatchObject({ exitCode: 0, stdout: `${manifest.version}\n` })
     expect((await iapeerd('--help')).stdout).toMatch(/--foreground/)
     await stopDaemon(root)
   })

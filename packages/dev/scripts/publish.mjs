@@ -1,6 +1,7 @@
 // Publishes each public package from its tarball with npm, in the order of their dependencies, unless the registry has that version
 // already; then tags the commit. Provenance needs npm in a workflow with id-token: NPM_CONFIG_PROVENANCE=true. The packages must be built.
-// `--dry-run` packs and rehearses: it asks no registry and sets no tag. After an error it can be started again: it continues.
+// `--dry-run` packs and rehearses: it asks no registry and sets no tag. After an error it can be started again: it continues, and sets
+// the tags that are missing. --root <directory> publishes another repository than this one.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,9 +9,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const { values } = parseArgs({ options: { 'dry-run': { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: { 'dry-run': { type: 'boolean', default: false }, root: { type: 'string' } },
+})
 const isDryRun = values['dry-run']
-const root = fileURLToPath(new URL('../../../', import.meta.url))
+const root = values.root ?? fileURLToPath(new URL('../../../', import.meta.url))
 const run = (file, args, options) =>
   execFileSync(file, args, { cwd: root, encoding: 'utf8', timeout: 5 * 60_000, ...options })
 
@@ -47,12 +50,21 @@ function isPublished({ name, version }) {
   }
 }
 
+/** Tags the commit with a version, unless that tag exists. */
+function tag({ name, version }) {
+  const wanted = `${name}@${version}`
+  if (run('git', ['tag', '--list', wanted]).trim() !== '') return
+  run('git', ['tag', wanted])
+  process.stdout.write(`New tag: ${wanted}\n`)
+}
+
 const into = mkdtempSync(join(tmpdir(), 'iapeer-publish-'))
 try {
   for (const { directory, manifest } of publicPackages()) {
     const { name, version } = manifest
     if (!isDryRun && isPublished(manifest)) {
       process.stdout.write(`${name}@${version} is published already\n`)
+      tag(manifest)
       continue
     }
     const [packed] = JSON.parse(run('npm', ['pack', directory, '--json', '--pack-destination', into]))
@@ -64,8 +76,7 @@ try {
       process.stdout.write(`${name}@${version}: ${packed.entryCount} files, ${packed.size} bytes\n`)
       continue
     }
-    run('git', ['tag', `${name}@${version}`])
-    process.stdout.write(`New tag: ${name}@${version}\n`)
+    tag(manifest)
   }
 } finally {
   rmSync(into, { recursive: true, force: true })

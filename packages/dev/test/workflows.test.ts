@@ -11,7 +11,13 @@ interface Job {
   readonly if?: string
   readonly outputs?: Readonly<Record<string, string>>
   readonly strategy?: { readonly matrix?: Readonly<Record<string, readonly unknown[]>> }
-  readonly steps: readonly { readonly id?: string; readonly uses?: string; readonly run?: string }[]
+  readonly steps: readonly {
+    readonly id?: string
+    readonly if?: string
+    readonly uses?: string
+    readonly run?: string
+    readonly with?: Readonly<Record<string, unknown>>
+  }[]
 }
 interface Workflow {
   readonly permissions?: Readonly<Record<string, string>>
@@ -97,6 +103,20 @@ it('nothing is published by a push', () => {
   )
   expect(publishing.map(([name]) => name)).toEqual(['publish'])
   expect(jobs['publish']?.if).toContain("github.event_name == 'workflow_dispatch' && !inputs.dry-run")
+})
+
+it('the pull request of a release also updates the lockfile, which has the versions of the packages', () => {
+  const { scripts } = JSON.parse(read('package.json'))
+  const steps = workflowOf('release.yml').jobs['pull-request']?.steps ?? []
+  const version = steps.find(({ uses }) => uses?.startsWith('changesets/action@'))?.with?.['version']
+  expect(version).toBe('pnpm version-packages')
+  expect(scripts['version-packages']).toBe('changeset version && pnpm install --lockfile-only')
+})
+
+it('what was published is tagged, also if a later package could not be published', () => {
+  const steps = workflowOf('release.yml').jobs['publish']?.steps ?? []
+  const push = steps.find(({ run }) => run?.startsWith('git push'))
+  expect(push?.if).toContain('!cancelled()')
 })
 
 describe('the issue forms', () => {
