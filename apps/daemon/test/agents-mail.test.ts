@@ -63,7 +63,9 @@ async function pair(): Promise<{
   return { root, ann, bob }
 }
 
-describe.skipIf(skipped !== undefined)('Claude Code and Codex', { timeout: 120_000 }, () => {
+const OPTIONS = { timeout: 120_000, tags: ['claude', 'codex'] }
+
+describe.skipIf(skipped !== undefined)('Claude Code and Codex', OPTIONS, () => {
   it('talk through the tool: a message of a person starts one, that one starts the other, and the answer comes back', async () => {
     const { root, ann: claudeModel, bob: codexModel } = await pair()
     const call = { personality: 'bob', message: 'What is the colour?' }

@@ -1,10 +1,10 @@
 // The versions of other programs that the tests ran with, and the page of them. Pure.
 
-/** The programs, in the order of the page, each with the tests that count as its contract. */
+/** The programs, in the order of the page, each with the tests that count as its contract: those with a tag, or all. */
 const PROGRAMS = {
-  'Claude Code': ['lifecycle', 'daemon'],
-  Codex: ['lifecycle', 'daemon'],
-  tmux: ['canary', 'tmux'],
+  'Claude Code': { packages: ['lifecycle', 'daemon'], tag: 'claude' },
+  Codex: { packages: ['lifecycle', 'daemon'], tag: 'codex' },
+  tmux: { packages: ['canary', 'tmux'] },
 }
 
 /** How many results of a program are kept: the newest ones. */
@@ -25,8 +25,36 @@ function newerFirst(one, other) {
   return 0
 }
 
-/** Returns the sums of JSON reports of vitest. @throws Error if no test ran: a run without a test proves nothing */
-export function countsOf(reports) {
+/** Returns the tests of a program. @throws Error if it is not one of those of the page */
+function testsOf(program) {
+  const found = PROGRAMS[program]
+  if (found !== undefined) return found
+  const known = Object.keys(PROGRAMS).join(', ')
+  throw new Error(`unknown program ${JSON.stringify(program)}: expected ${known}`)
+}
+
+/** Returns the sums of the tests with a tag. Where a program is not installed, its tests are skipped. */
+function countsWithTag(reports, program, tag) {
+  const files = reports.flatMap(({ testResults = [] }) => testResults)
+  const tests = files.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ tags }) => tags?.includes(tag)),
+  )
+  const count = (...statuses) => tests.filter(({ status }) => statuses.includes(status)).length
+  const [passed, failed] = [count('passed'), count('failed')]
+  if (passed + failed === 0) throw new Error(`the reports hold no test of ${program} that ran`)
+  const unloaded = files.filter(
+    ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
+  )
+  return { passed, failed: failed + unloaded.length, skipped: tests.length - passed - failed }
+}
+
+/**
+ * Returns the sums of JSON reports of vitest, of the tests of a program.
+ * @throws Error if no test of the program ran: a run without a test proves nothing
+ */
+export function countsOf(reports, program) {
+  const { tag } = testsOf(program)
+  if (tag !== undefined) return countsWithTag(reports, program, tag)
   const sum = (field) => reports.reduce((total, report) => total + (report[field] ?? 0), 0)
   const counts = {
     passed: sum('numPassedTests'),
@@ -42,10 +70,7 @@ export function countsOf(reports) {
 
 /** Returns the results with one more, as many as are kept; it replaces an earlier one of the same version. */
 export function withResult(results, result) {
-  if (PROGRAMS[result.program] === undefined)
-    throw new Error(
-      `unknown program ${JSON.stringify(result.program)}: expected ${Object.keys(PROGRAMS).join(', ')}`,
-    )
+  testsOf(result.program)
   if (!/^\d[\w.-]*$/.test(result.version))
     throw new Error(`invalid version ${JSON.stringify(result.version)}: expected, for example, 3.5a`)
   const others = results.filter(
@@ -70,13 +95,17 @@ function table(rows) {
 
 /** Returns the text of docs/compatibility.md. */
 export function pageOf(results) {
-  const sections = Object.entries(PROGRAMS).map(([name, packages]) => {
+  const sections = Object.entries(PROGRAMS).map(([name, { packages, tag }]) => {
     const rows = results
       .filter(({ program }) => program === name)
       .map(({ version, passed, failed, skipped, system, day }) =>
         [version, passed, failed, skipped, system, day].map((value) => String(value ?? '-')),
       )
-    return `## ${name}\n\nTests of ${packages.map((one) => `\`packages/${one}\``.replace('packages/daemon', 'apps/daemon')).join(' and ')}.\n\n${table(rows)}`
+    const where = packages
+      .map((one) => `\`packages/${one}\``.replace('packages/daemon', 'apps/daemon'))
+      .join(' and ')
+    const which = tag === undefined ? `Tests of ${where}.` : `The tests of ${where} that run ${name}.`
+    return `## ${name}\n\n${which}\n\n${table(rows)}`
   })
   return `${[
     '# Compatibility\n',

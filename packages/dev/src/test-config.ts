@@ -7,8 +7,15 @@ const DIRECTORY_OF_RUN = new URL('./no-leftovers.ts', import.meta.url).pathname
 /** What is built in this repository. */
 const BUILT = [/\/(?:packages|apps)\/[^/]+\/dist\//]
 
+/** The programs of other makers that a test needs: docs/compatibility.md counts the tests of each. */
+const TAGS = [
+  { name: 'claude', description: 'runs the real Claude Code' },
+  { name: 'codex', description: 'runs the real Codex' },
+]
+
 /** The options of every test file. */
 const PER_FILE = {
+  tags: TAGS,
   testTimeout: 30_000,
   hookTimeout: 30_000,
   pool: 'forks',

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import pinned from '../src/agents/versions.json' with { type: 'json' }
@@ -8,7 +8,32 @@ import { REPOSITORY } from '../src/workspace.ts'
 const track = asyncCleanups()
 const SCRIPT = join(REPOSITORY, 'packages', 'dev', 'scripts', 'compatibility.mjs')
 const RESULTS = join('packages', 'dev', 'compatibility', 'results.json')
+/** A JSON report of vitest, as far as it is read. */
 const REPORT = { numPassedTests: 5, numFailedTests: 1, numPendingTests: 2, numTodoTests: 0, success: false }
+
+const test = (status: string, ...tags: string[]) => ({ status, tags })
+/** A report of tests of both agents, and of others. */
+const AGENTS = {
+  ...REPORT,
+  testResults: [
+    {
+      status: 'failed',
+      assertionResults: [
+        test('passed', 'claude'),
+        test('passed', 'claude', 'codex'),
+        test('failed', 'codex'),
+        test('skipped', 'claude'),
+        test('passed'),
+      ],
+    },
+    { status: 'passed', assertionResults: [test('passed'), test('skipped')] },
+  ],
+}
+/** The same, of a host on which Codex is not installed. */
+const WITHOUT_CODEX = {
+  ...REPORT,
+  testResults: [{ status: 'passed', assertionResults: [test('passed', 'claude'), test('skipped', 'codex')] }],
+}
 
 /** A repository with the results of this one. */
 function repository() {
@@ -87,9 +112,56 @@ it.each([
 
 it('a test file that cannot be loaded counts as failed', async () => {
   const { report, write, page } = repository()
-  const value = { ...REPORT, numFailedTests: 0 }
-  expect(
-    await write('--program', 'Codex', '--version', '9.0.0', ...RUN, report('a.json', value)),
-  ).toMatchObject({ exitCode: 0 })
-  expect(page()).toMatch(/^\| 9\.0\.0 +\| 5 +\| 1 /m)
+  const ofTmux = report('a.json', { ...REPORT, numFailedTests: 0 })
+  const unloaded = { status: 'failed', assertionResults: [] }
+  const ofAgents = report('b.json', { ...AGENTS, testResults: [...AGENTS.testResults, unloaded] })
+  for (const args of [
+    ['--program', 'tmux', '--version', '9.0', ...RUN, ofTmux],
+    ['--program', 'Codex', '--version', '9.0.0', ...RUN, ofAgents],
+  ])
+    expect(await write(...args)).toMatchObject({ exitCode: 0 })
+  expect(page()).toMatch(/^\| 9\.0 +\| 5 +\| 1 /m)
+  expect(page()).toMatch(/^\| 9\.0\.0 +\| 1 +\| 2 /m)
+})
+
+it('the row of an agent counts the tests that run it, and no others', async () => {
+  const { report, write, page } = repository()
+  const path = report('a.json', AGENTS)
+  for (const [program, version] of [
+    ['Claude Code', '9.1.0'],
+    ['Codex', '9.2.0'],
+  ] as const)
+    expect(await write('--program', program, '--version', version, ...RUN, path)).toMatchObject({
+      exitCode: 0,
+    })
+  expect(page()).toMatch(/^\| 9\.1\.0 +\| 2 +\| 0 +\| 1 /m)
+  expect(page()).toMatch(/^\| 9\.2\.0 +\| 1 +\| 1 +\| 0 /m)
+})
+
+it('an agent whose tests were skipped gets no row, and fails a run that expects it', async () => {
+  const { report, write, results } = repository()
+  const before = results()
+  const path = report('a.json', WITHOUT_CODEX)
+  const row = await write('--program', 'Codex', '--version', '9.0.0', ...RUN, path)
+  const expected = await write('--expect', 'Claude Code', '--expect', 'Codex', path)
+  for (const { exitCode, stderr } of [row, expected]) {
+    expect(exitCode).not.toBe(0)
+    expect(stderr).toContain('the reports hold no test of Codex that ran')
+  }
+  expect(expected.stdout).toBe('Claude Code: 1 passed, 0 failed, 0 skipped\n')
+  expect(await write('--expect', 'Claude Code', path)).toMatchObject({ exitCode: 0 })
+  expect(results()).toBe(before)
+})
+
+it('every test that runs an agent says which: its tag counts it', () => {
+  const untagged = [join('packages', 'lifecycle', 'test'), join('apps', 'daemon', 'test')].flatMap(
+    (directory) =>
+      readdirSync(join(REPOSITORY, directory))
+        .filter((name) => name.endsWith('.test.ts'))
+        .filter((name) => {
+          const text = readFileSync(join(REPOSITORY, directory, name), 'utf8')
+          return /\bfindAgent\b|codex-support|claude-mail-session/.test(text) && !/\btags: \[/.test(text)
+        }),
+  )
+  expect(untagged).toEqual([])
 })

@@ -119,6 +119,16 @@ it('what was published is tagged, also if a later package could not be published
   expect(push?.if).toContain('!cancelled()')
 })
 
+it.each([
+  ['ci.yml', 'agents'],
+  ['weekly.yml', 'agents'],
+])('%s %s fails if the tests of Claude Code or Codex were skipped', (workflow, job) => {
+  const last = workflowOf(workflow)
+    .jobs[job]?.steps.filter(({ run }) => run !== undefined)
+    .at(-1)
+  expect(last?.run).toMatch(/compatibility\.mjs --expect "Claude Code" --expect Codex .*(?:\.json\s*)+$/)
+})
+
 describe('the issue forms', () => {
   const forms = readdirSync(join(GITHUB, 'ISSUE_TEMPLATE')).filter((name) => name !== 'config.yml')
 

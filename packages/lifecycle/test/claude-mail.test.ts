@@ -28,7 +28,9 @@ async function start(options: StartOptions = {}): Promise<TestClaude> {
   return claude
 }
 
-describe.skipIf(found.program === undefined)('a message to Claude Code', { timeout: 60_000 }, () => {
+const OPTIONS = { timeout: 60_000, tags: ['claude'] }
+
+describe.skipIf(found.program === undefined)('a message to Claude Code', OPTIONS, () => {
   it('through the inbox is taken when idle, with the result of a running tool, beside a draft, and after /clear, whatever the person refuses', async () => {
     const settings = { crossSessionInbound: 'refuse' }
     const claude = await start({ settings })

@@ -21,7 +21,7 @@ async function start(options: StartOptions = {}): Promise<TestClaude> {
 
 describe.runIf(isFullCampaign() && found.program !== undefined)(
   'a message to Claude Code',
-  { timeout: 60_000 },
+  { timeout: 60_000, tags: ['claude'] },
   () => {
     it('is not offered at a permission dialog, and one that was posted before arrives after the dialog', async () => {
       const claude = await start({ permissions: 'ask' })

@@ -10,7 +10,9 @@ const { newRoot, track } = roots()
 const found = await findAgent('claude')
 if (found.skipped !== undefined) console.warn(`tests of controls are skipped: ${found.skipped}`)
 
-describe.skipIf(found.program === undefined)('a control of Claude Code', { timeout: 60_000 }, () => {
+const OPTIONS = { timeout: 60_000, tags: ['claude'] }
+
+describe.skipIf(found.program === undefined)('a control of Claude Code', OPTIONS, () => {
   it('interrupts what works, leaves what does not, and types no command while it works', async () => {
     const root = newRoot()
     const claude = await startClaude(root, found.program ?? '')

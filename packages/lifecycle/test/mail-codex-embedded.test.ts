@@ -14,7 +14,7 @@ const startCodex = codexes(own)
 
 describe.runIf(isFullCampaign() && found.program !== undefined)(
   'a message to the real codex without an app-server',
-  { timeout: 60_000 },
+  { timeout: 60_000, tags: ['codex'] },
   () => {
     it('is not offered while an approval is open, which a resumed peer shows again once its permissions were changed', async () => {
       const first = await startCodex('skip')

@@ -17,7 +17,9 @@ const own = roots()
 const { track } = own
 const startCodex = codexes(own)
 
-describe.skipIf(found.program === undefined)('a message to the real codex', { timeout: 60_000 }, () => {
+const OPTIONS = { timeout: 60_000, tags: ['codex'] }
+
+describe.skipIf(found.program === undefined)('a message to the real codex', OPTIONS, () => {
   it('opens a turn when it is idle, joins a running turn with the result of its tool, and leaves a draft alone', async () => {
     const codex = await startCodex()
     const errors: unknown[] = []

@@ -208,7 +208,7 @@ async function quotedId(change: Change): Promise<number> {
 
 describe.runIf(isFullCampaign() && found.program !== undefined)(
   'the log of the model shows that a message',
-  { timeout: 90_000 },
+  { timeout: 90_000, tags: ['claude'] },
   () => {
     it('to an agent that is frozen when it is posted is given once', async () => {
       expect(await frozenAgent(unchanged)).toBe(1)

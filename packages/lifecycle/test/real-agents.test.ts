@@ -84,6 +84,9 @@ const AGENTS = await Promise.all(
 for (const { runtime, found } of AGENTS)
   if (found.skipped !== undefined) console.warn(`tests of the real ${runtime} are skipped: ${found.skipped}`)
 
+/** The options of the tests that run an agent. */
+const optionsOf = (runtime: AgentName) => ({ timeout: 120_000, tags: [runtime] })
+
 const SIZES = ['40x10', '80x24', '200x50'] as const
 
 for (const { runtime, found } of AGENTS) {
@@ -91,7 +94,7 @@ for (const { runtime, found } of AGENTS) {
   const identity = formatIdentity({ runtime: toRuntime(runtime), personality: toPersonality('bob') })
   const adapter = adapterOf(toRuntime(runtime))
 
-  describe.skipIf(found.program === undefined)(`the real ${runtime}`, { timeout: 120_000 }, () => {
+  describe.skipIf(found.program === undefined)(`the real ${runtime}`, optionsOf(runtime), () => {
     it.each(campaignCases(PERMISSIONS))(
       'with permissions %s boots through its dialogs, takes its first message, is stopped without a death record, and resumes its conversation without that message',
       async (permissions) => {
@@ -310,7 +313,7 @@ for (const { runtime, found } of AGENTS) {
 }
 
 const claude = AGENTS.find(({ runtime }) => runtime === 'claude')?.found.program
-describe.skipIf(claude === undefined)('Claude Code with an unknown dialog', { timeout: 120_000 }, () => {
+describe.skipIf(claude === undefined)('Claude Code with an unknown dialog', optionsOf('claude'), () => {
   const identity = formatIdentity({ runtime: toRuntime('claude'), personality: toPersonality('bob') })
 
   async function blocked(): Promise<Agent & { readonly session: PeerSession }> {

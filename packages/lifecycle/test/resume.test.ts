@@ -35,7 +35,9 @@ function* plan(): Generator<readonly [event: FleetEvent, at: number]> {
     yield [EVENTS[Math.floor(random() * EVENTS.length)] ?? 'kill', Math.floor(random() * 3)]
 }
 
-describe.skipIf(missing !== undefined)('real agents in one directory', { timeout: 7_200_000 }, () => {
+const OPTIONS = { timeout: 7_200_000, tags: ['claude', 'codex'] }
+
+describe.skipIf(missing !== undefined)('real agents in one directory', OPTIONS, () => {
   it('each get back their very conversation after kills, suspends, stops and a reboot, and never that of another', async () => {
     const fleet = await ResumeFleet.start(newRoot(), {
       claude: claude.program ?? '',

@@ -46,7 +46,7 @@ async function watch(root: string, session: PeerSession) {
 
 describe.skipIf(claude.skipped !== undefined)(
   'what a real Claude Code does is known:',
-  { timeout: TIMEOUT_MS },
+  { timeout: TIMEOUT_MS, tags: ['claude'] },
   () => {
     it('a turn, a dialog, Escape, an error of the model, and what it did when it was killed', async () => {
       const test = newRoot()
@@ -101,7 +101,7 @@ describe.skipIf(claude.skipped !== undefined)(
 
 describe.skipIf(codex.skipped !== undefined)(
   'what a real Codex does is known:',
-  { timeout: TIMEOUT_MS },
+  { timeout: TIMEOUT_MS, tags: ['codex'] },
   () => {
     it('a turn, an approval, Escape and an error of the model, all from its app-server', async () => {
       const eve = await startCodex('ask')
