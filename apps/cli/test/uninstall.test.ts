@@ -6,6 +6,7 @@ import { type Finished, isFullCampaign, run, serverAt, startServer, until } from
 import { answeringDaemon, stopDaemon } from '@iapeer/host'
 import { listSessions, type PeerSession } from '@iapeer/lifecycle/sessions'
 import { afterEach, describe, expect, it } from 'vitest'
+import { removalOf } from '../src/commands/setup/uninstall-text.ts'
 import { homes, jsonLines, MAIN } from './support.ts'
 
 const newHome = homes()
@@ -43,6 +44,29 @@ function newUser() {
   const at = (...parts: string[]): string => join(user, ...parts)
   return { ...home, user, at, variables, iapeer, ok, session }
 }
+
+it.each([
+  ['the Debian package', '/usr/share/iapeer', 'sudo apt remove iapeer'],
+  [
+    'Homebrew',
+    '/opt/homebrew/Cellar/iapeer/0.2.0/libexec/lib/node_modules/@iapeer/cli',
+    'brew uninstall iapeer',
+  ],
+  ['npm', '/usr/local/lib/node_modules/@iapeer/cli', 'npm uninstall --global @iapeer/cli'],
+  ['a copy', '/opt/iapeer it', "rm -rf '/opt/iapeer it'"],
+])(
+  'of a program that %s installed, the uninstallation names the command that removes it',
+  (_by, app, command) => {
+    expect(removalOf(join(app, 'dist', 'main.js'))).toEqual([app, command])
+  },
+)
+
+it('of a clone, the uninstallation names the directory of the clone', () => {
+  expect(removalOf('/home/me/iapeer/apps/cli/dist/main.js')).toEqual([
+    '/home/me/iapeer',
+    'rm -rf /home/me/iapeer',
+  ])
+})
 
 const recordersOf = async (root: string) => listCanaries(rootRecordLocation(root))
 

@@ -42,44 +42,32 @@ const LEFT_OUT = /\.map$|\.d\.[cm]?ts$|\/node_modules\/\.bin(?:\/|$)|\/\.(?:npmi
 /** Compresses as Debian policy 12 wants documents to be compressed: without a name and a time. */
 const gzip = (text) => gzipSync(text, { level: 9 })
 
-const manual = (name, version, lines) =>
-  [`.TH ${name.toUpperCase()} 1 "" "iapeer ${version}" "User Commands"`, ...lines, ''].join('\n')
+/** Returns the manual page of the daemon; those of the commands are made by the build of the CLI. */
+const daemonManual = (version) =>
+  [
+    `.TH IAPEERD 1 "" "iapeer ${version}" "User Commands"`,
+    '.SH NAME',
+    'iapeerd \\- the daemon of iapeer, which restarts peers and sends notifications',
+    '.SH SYNOPSIS',
+    '.B iapeerd',
+    '.RI [ options ]',
+    '.SH DESCRIPTION',
+    '.B iapeerd \\-\\-help',
+    'lists the options.',
+    '.B iapeer daemon start',
+    'starts it.',
+    '.SH SEE ALSO',
+    '.BR iapeer (1)',
+    '',
+  ].join('\n')
 
+/** Returns the manual pages by file name. */
 function manuals(version) {
-  return {
-    iapeer: manual('iapeer', version, [
-      '.SH NAME',
-      'iapeer \\- start and supervise agents in tmux, and learn why they died',
-      '.SH SYNOPSIS',
-      '.B iapeer',
-      '.RI [ command ]',
-      '.RI [ options ]',
-      '.SH DESCRIPTION',
-      '.B iapeer \\-\\-help',
-      'lists the commands; each command has',
-      '.BR \\-\\-help .',
-      '.SH FILES',
-      '.I ~/.iapeer',
-      'is the root, unless IAPEER_ROOT names another directory.',
-      '.SH SEE ALSO',
-      '.BR iapeerd (1),',
-      '.BR tmux (1)',
-    ]),
-    iapeerd: manual('iapeerd', version, [
-      '.SH NAME',
-      'iapeerd \\- the daemon of iapeer, which restarts peers and sends notifications',
-      '.SH SYNOPSIS',
-      '.B iapeerd',
-      '.RI [ options ]',
-      '.SH DESCRIPTION',
-      '.B iapeerd \\-\\-help',
-      'lists the options.',
-      '.B iapeer daemon start',
-      'starts it.',
-      '.SH SEE ALSO',
-      '.BR iapeer (1)',
-    ]),
-  }
+  const pages = join(CLI, 'dist', 'man')
+  return new Map([
+    ...readdirSync(pages).map((name) => [name, readFileSync(join(pages, name))]),
+    ['iapeerd.1', daemonManual(version)],
+  ])
 }
 
 /** Returns the copyright file: each library keeps its own license file, beside its package.json. */
@@ -127,8 +115,8 @@ function fill(tree, scratch, manifest) {
     mkdirSync(join(tree, 'usr', 'bin'), { recursive: true })
     symlinkSync(join('..', 'share', 'iapeer', file), join(tree, 'usr', 'bin', name))
   }
-  for (const [name, text] of Object.entries(manuals(version)))
-    write(join(tree, 'usr', 'share', 'man', 'man1', `${name}.1.gz`), gzip(text))
+  for (const [name, text] of manuals(version))
+    write(join(tree, 'usr', 'share', 'man', 'man1', `${name}.gz`), gzip(text))
   const completion = join(tree, 'usr', 'share', 'bash-completion', 'completions', 'iapeer')
   write(completion, readFileSync(join(CLI, 'assets', 'completion.bash')))
   const documents = join(tree, 'usr', 'share', 'doc', 'iapeer')

@@ -44,6 +44,11 @@ describe.runIf(isFullCampaign() && isDebian)('the Debian package', () => {
       'iapeer.md5sums',
     ])
 
+    const manuals = readdirSync(join(root, 'usr', 'share', 'man', 'man1'))
+    const ofCommands = readdirSync(join(REPOSITORY, 'apps', 'cli', 'dist', 'man'))
+    expect(manuals.sort()).toEqual([...ofCommands, 'iapeerd.1'].map((name) => `${name}.gz`).sort())
+    expect(manuals).toContain('iapeer-start.1.gz')
+
     const env = { ...process.env, IAPEER_ROOT: join(path, 'root'), HOME: path, TMUX: '' }
     const bin = join(root, 'usr', 'bin')
     for (const name of ['iapeer', 'iapeerd'])
@@ -71,10 +76,23 @@ describe('the Homebrew formula', () => {
     )
     // The checksum of "abc": FIPS 180-2, appendix B.1.
     expect(formula).toContain('sha256 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"')
+    const { files }: { files: readonly string[] } = JSON.parse(
+      readFileSync(join(REPOSITORY, 'apps', 'cli', 'package.json'), 'utf8'),
+    )
+    expect(files).toContain('dist')
+    expect(formula).toMatch(
+      /man1\.install_symlink libexec\.glob\("lib\/node_modules\/@iapeer\/cli\/dist\/man\/\*\.1"\)/,
+    )
     if (!has('ruby')) skip('ruby is not installed')
     writeFileSync(join(path, 'iapeer.rb'), formula)
     expect(await must('ruby', ['-c', join(path, 'iapeer.rb')])).toBe('Syntax OK\n')
   })
+})
+
+it('the Debian package recommends, and the image has, the program that names the client of a kill command', () => {
+  const read = (...parts: string[]): string => readFileSync(join(PACKAGING, ...parts), 'utf8')
+  expect(read('debian', 'control')).toMatch(/^Recommends: .*\biproute2\b/m)
+  expect(read('container', 'Dockerfile')).toMatch(/apt-get install .*\biproute2\b/)
 })
 
 describe('the container image', () => {

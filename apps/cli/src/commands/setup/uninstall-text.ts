@@ -35,9 +35,17 @@ export function planText(root: string, found: Survey, deletesRecords: boolean): 
   return `iapeer uninstall\n${table(rows)}\n`
 }
 
-/** Returns where this program is, and the command that removes it: a package of npm, or a clone. */
-function program(): readonly [path: string, command: string] {
-  const app = dirname(dirname(MAIN))
+/** Where the Debian package has the program. */
+const DEBIAN = '/usr/share/iapeer'
+
+/**
+ * Returns where a program is, and the command that removes it: a package of Debian, Homebrew or npm, or a clone.
+ * @param main the file that Node.js runs, without symbolic links
+ */
+export function removalOf(main: string): readonly [path: string, command: string] {
+  const app = dirname(dirname(main))
+  if (app === DEBIAN) return [app, 'sudo apt remove iapeer']
+  if (app.includes(`${sep}Cellar${sep}iapeer${sep}`)) return [app, 'brew uninstall iapeer']
   if (app.includes(`${sep}node_modules${sep}`)) return [app, 'npm uninstall --global @iapeer/cli']
   const clone = app.endsWith(join(sep, 'apps', 'cli')) ? dirname(dirname(app)) : app
   return [clone, `rm -rf ${shellQuoted(clone)}`]
@@ -72,7 +80,7 @@ export async function staysText(root: string, found: Survey, { linked, isKept }:
   const entries = (await ifExists(readdir(root))) ?? []
   const foreignHomes = found.homes.filter((home) => !home.startsWith(`${resolve(root)}${sep}`))
   const { launcher, service } = found
-  const [path, command] = program()
+  const [path, command] = removalOf(MAIN)
   const deletion = `to delete it${isKept ? ', once no peer runs' : ''}: rm -rf ${shellQuoted(root)}`
   const rows = [
     ...(entries.length === 0 ? [] : [[`  ${root}`, `${entries.sort().map(named).join(', ')}; ${deletion}`]]),
