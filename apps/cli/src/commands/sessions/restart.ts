@@ -7,7 +7,7 @@ import { EXIT, usageError } from '../../exit-code.ts'
 import { launchSignal } from '../../interrupt.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { askDaemonUnlessInterrupted } from '../daemon/reach-daemon.ts'
-import { LAUNCH_EXIT_CODES, NO_DAEMON, RESUME_OPTIONS, STOP_TIMEOUT } from '../options.ts'
+import { LAUNCH_EXIT_CODES, RESUME_OPTIONS, STOP_TIMEOUT } from '../options.ts'
 import { PEER } from '../peers/peer-argument.ts'
 import { registeredName } from '../peers/session-name.ts'
 import { blockedText } from './blocked-text.ts'
@@ -22,7 +22,7 @@ const OPTIONS = {
   ...RESUME_OPTIONS,
   fresh: { help: 'begin a new conversation; starts the peer if it is not running' },
   timeout: STOP_TIMEOUT,
-  noDaemon: NO_DAEMON,
+  noDaemon: { help: 'with --fresh: do not start the daemon if none is running' },
   json: { help: 'print NDJSON: a line with one JSON object per peer' },
 } as const
 
