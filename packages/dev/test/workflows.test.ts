@@ -143,6 +143,10 @@ describe('the issue forms', () => {
     expect(new Set(fields.map(({ id }) => id)).size).toBe(fields.length)
   })
 
+  it.each(forms)('%s asks for the version of iapeer', (name) => {
+    expect(read('.github', 'ISSUE_TEMPLATE', name)).toMatch(/placeholder: .*, iapeer \d/)
+  })
+
   it('one asks for the autopsy as Markdown, which the command prints', () => {
     expect(read('.github', 'ISSUE_TEMPLATE', 'wrong-verdict.yml')).toContain('iapeer autopsy <id> --markdown')
     expect(read('docs', 'commands.md')).toMatch(/^ {2}--markdown +print Markdown for an issue/m)
