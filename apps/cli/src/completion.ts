@@ -10,7 +10,7 @@ const PLACES = `
 bash (needs no other package):
   mkdir -p ~/.local/share/bash-completion/completions
   iapeer completion bash > ~/.local/share/bash-completion/completions/iapeer
-  echo '. ~/.local/share/bash-completion/completions/iapeer' >> ~/.bashrc
+  echo '[ -r ~/.local/share/bash-completion/completions/iapeer ] && . ~/.local/share/bash-completion/completions/iapeer' >> ~/.bashrc
 zsh (in ~/.zshrc, before compinit: fpath=(~/.zfunc $fpath)):
   mkdir -p ~/.zfunc
   iapeer completion zsh > ~/.zfunc/_iapeer

@@ -65,15 +65,15 @@ describe('iapeer watch, deaths and autopsy', () => {
     )
   })
 
-  it('a failed watch prints the reason as text and as JSON, and exits with 1', async () => {
+  it('a failed watch prints the reason as text and as JSON, and exits with 3 where no server runs', async () => {
     const home = newHome()
     const socket = join(home.path, 'none')
     const failed = await home.iapeer('watch', socket)
-    expect(failed).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(failed).toMatchObject({ exitCode: 3, stdout: '' })
     expect(failed.stderr).toMatch(/^iapeer: tmux-none is not watched: no tmux server answers at /)
     expect(failed.stderr).toContain('run inside that tmux: tmux display-message')
     const json = await home.iapeer('watch', socket, '--json')
-    expect(json.exitCode).toBe(1)
+    expect(json.exitCode).toBe(3)
     expect(jsonLines(json.stdout)).toEqual([
       {
         schemaVersion: 2,
@@ -199,8 +199,8 @@ describe('a new user', () => {
     [['watch', 'a', 'b'], 2, /too many arguments/],
     [['watch', ''], 2, /the socket path is empty/],
     [['unwatch'], 2, /missing required argument/],
-    [['watch', '/s', '--identity', 'x'], 1, /not an identity.*Use <runtime>-<name>/],
-    [['watch', `/${'x'.repeat(200)}`], 1, /this system allows 10[37]/],
+    [['watch', '/s', '--identity', 'x'], 2, /not an identity.*Use <runtime>-<name>/],
+    [['watch', `/${'x'.repeat(200)}`], 2, /this system allows 10[37]/],
     [['deaths', '--since', 'yesterday'], 2, /invalid --since "yesterday": expected .*\n {2}Use 90s, 10m/],
     [['deaths', '--identity', 'x'], 2, /not an identity/],
     [['autopsy', 'eve'], 4, /no death of "eve" is recorded\n {2}iapeer deaths lists/],

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -42,6 +43,33 @@ function newHome(name = 'home') {
   const launcher = (...args: string[]) => run(path, args, { env, cwd: '/' })
   return { home, bin, path, env, iapeer, launcher }
 }
+
+describe.runIf(process.getuid?.() === 0)('a home of another user', () => {
+  it('gets no root and no launcher, which its owner could not remove', async () => {
+    const { home, env } = newHome()
+    const as = (...args: string[]) =>
+      run(process.execPath, [MAIN, ...args], { env: { ...env, IAPEER_ROOT: '' }, cwd: '/' })
+    chownSync(home, 65_534, 65_534)
+    for (const args of [['create', 'ann', '--', 'sleep', '1'], ['install'], ['daemon', 'start']]) {
+      const done = await as(...args)
+      expect([args, done.exitCode]).toEqual([args, 1])
+      expect(done.stderr).toContain(`${home}, which belongs to user 65534, but this process runs as user 0`)
+    }
+    expect(readdirSync(home)).toEqual([])
+  })
+
+  it('that cannot be read is named by every command', async () => {
+    const { home, env } = newHome()
+    chmodSync(dirname(home), 0o755)
+    chmodSync(home, 0o700)
+    for (const args of [['list'], ['status'], ['doctor'], ['daemon', 'status'], ['install']]) {
+      const words = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, MAIN, ...args]
+      const done = await run('setpriv', words, { env: { ...env, IAPEER_ROOT: '' }, cwd: '/' })
+      expect([args, done.exitCode]).toEqual([args, 1])
+      expect(done.stderr).toContain(`${home}, which belongs to user 0, but this process runs as user 65534`)
+    }
+  })
+})
 
 describe('the man pages', () => {
   it('are linked, kept where another program made them, and removed', async () => {
@@ -124,7 +152,7 @@ describe('iapeer install', () => {
     expect(await run(launcher, [])).toMatchObject({
       exitCode: 1,
       stdout: '',
-      stderr: `iapeer: ${join(home, 'gone.js')} does not exist\n  Run npm start -- --install in the clone of iapeer.\n`,
+      stderr: `iapeer: ${join(home, 'gone.js')} does not exist\n  Install iapeer again (npm install --global @iapeer/cli, or npm start -- --install in a clone), or remove ${launcher}.\n`,
     })
   })
 

@@ -52,7 +52,26 @@ it.each([
     '/opt/homebrew/Cellar/iapeer/0.2.0/libexec/lib/node_modules/@iapeer/cli',
     'brew uninstall iapeer',
   ],
-  ['npm', '/usr/local/lib/node_modules/@iapeer/cli', 'npm uninstall --global @iapeer/cli'],
+  [
+    'npm',
+    '/usr/local/lib/node_modules/@iapeer/cli',
+    'npm uninstall --global --prefix /usr/local @iapeer/cli',
+  ],
+  [
+    'npm with a prefix',
+    '/home/ann/my np/lib/node_modules/@iapeer/cli',
+    "npm uninstall --global --prefix '/home/ann/my np' @iapeer/cli",
+  ],
+  [
+    'a project',
+    '/home/ann/work/node_modules/@iapeer/cli',
+    'npm uninstall --prefix /home/ann/work @iapeer/cli',
+  ],
+  [
+    'pnpm',
+    '/home/ann/.local/share/pnpm/global/5/.pnpm/@iapeer+cli@0.2.0/node_modules/@iapeer/cli',
+    'pnpm remove --global @iapeer/cli',
+  ],
   ['a copy', '/opt/iapeer it', "rm -rf '/opt/iapeer it'"],
 ])(
   'of a program that %s installed, the uninstallation names the command that removes it',

@@ -1,7 +1,7 @@
 import { readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { recordLayout } from '@iapeer/core/paths'
-import { mayMount, run, type SmallDisk, smallDisk, until } from '@iapeer/dev/testing'
+import { campaignCases, mayMount, run, type SmallDisk, smallDisk, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { completeIntent, declareIntent, reconcile, withdrawIntent } from '../src/index.ts'
 import { assets, guardedBy, presentShells, type Shell } from './by-shell.ts'
@@ -48,11 +48,13 @@ async function kill(of: Watched, signal: NodeJS.Signals = 'SIGKILL'): Promise<nu
 const msFrom = (at: number, ts: string | undefined): number => Math.abs(Date.parse(ts ?? '') - at)
 
 describe.skipIf(!mayMount)('where no file can be made at the death', () => {
-  it.each([
-    ['guard', guarded, 'fillInodes', { cause: 'killed', signal: 'SIGKILL', wait_rc: '137' }],
-    ['guard', guarded, 'fill', { cause: 'killed', signal: 'SIGKILL', wait_rc: '137' }],
-    ['watch', watched, 'fillInodes', { cause: 'server-vanished', wait_rc: '1' }],
-  ] as const)(
+  it.each(
+    campaignCases([
+      ['guard', guarded, 'fillInodes', { cause: 'killed', signal: 'SIGKILL', wait_rc: '137' }],
+      ['guard', guarded, 'fill', { cause: 'killed', signal: 'SIGKILL', wait_rc: '137' }],
+      ['watch', watched, 'fillInodes', { cause: 'server-vanished', wait_rc: '1' }],
+    ] as const),
+  )(
     'a %s notes status and time in its prepared file, and the record has the time of death (%#)',
     async (_name, start, fill, expected) => {
       const root = await smallRoot()

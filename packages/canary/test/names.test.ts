@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { recordLayout } from '@iapeer/core/paths'
-import { run, until } from '@iapeer/dev/testing'
+import { campaignCases, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { completeIntent, declareIntent, ensureCanary, reconcile, withdrawIntent } from '../src/index.ts'
 import { serverKey } from '../src/records/server-key.ts'
@@ -33,10 +33,12 @@ const both = async (one: Watched, other: Watched): Promise<void> => {
   await settled(other)
 }
 
-describe.each([
-  ['a guarded server', guarded],
-  ['a watched server', watched],
-] as const)('%s that is watched under a second name', (_what, start) => {
+describe.each(
+  campaignCases([
+    ['a guarded server', guarded],
+    ['a watched server', watched],
+  ] as const),
+)('%s that is watched under a second name', (_what, start) => {
   it.each(['SIGKILL', 'SIGTERM'] as const)('has one death when it is killed by %s', async (signal) => {
     const bob = await start(newRoot())
     const eve = await alsoAs(bob, 'tmux-eve')

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -11,6 +12,7 @@ import {
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
+  makeUserDirectory,
   namesIn,
   rootLayout,
   scaffoldRoot,
@@ -59,11 +61,38 @@ describe('a root', () => {
     expect(mode(shared)).toBe(0o755)
   })
 
+  it.runIf(process.getuid?.() === 0)(
+    'is refused, and nothing is made, in the home of another user',
+    async () => {
+      const home = sub(directory(), 'home')
+      chownSync(home, 65_534, 65_534)
+      await expect(scaffoldRoot(rootLayout(join(home, '.iapeer'), {}))).rejects.toMatchObject({
+        code: 'directory-not-ours',
+        message: expect.stringContaining(`${home}, which belongs to user 65534`),
+      })
+      await expect(makeUserDirectory(join(home, '.local', 'bin'))).rejects.toMatchObject({
+        code: 'directory-not-ours',
+      })
+      expect(readdirSync(home)).toEqual([])
+    },
+  )
+
   it('is refused if a file has the path of one of its directories', async () => {
     const root = directory()
     writeFileSync(join(root, 'peers'), '')
     await expect(scaffoldRoot(rootLayout(root, {}))).rejects.toMatchObject({ code: 'not-a-directory' })
   })
+})
+
+it('a directory that other programs use too is not writable for others, whatever the umask is', async () => {
+  const parent = directory()
+  const before = process.umask(0)
+  try {
+    await makeUserDirectory(join(parent, '.local', 'bin'))
+  } finally {
+    process.umask(before)
+  }
+  expect([mode(join(parent, '.local')), mode(join(parent, '.local', 'bin'))]).toEqual([0o755, 0o755])
 })
 
 describe('the names in a directory', () => {

@@ -3,7 +3,7 @@ import { lstat, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { waitUntil } from '@iapeer/core/async'
-import { errnoOf } from '@iapeer/core/errors'
+import { errnoOf, IapeerError } from '@iapeer/core/errors'
 
 /** A longer path leaves no room for the names of sockets, whose paths have at most about 100 bytes. */
 const PARENT_MAX = 40
@@ -15,8 +15,23 @@ const REMOVE_MS = 10_000
 export const privateDirectoryName = (prefix: string): string =>
   join(parent(), `${prefix}${randomBytes(6).toString('base64url').replaceAll(/[-_]/g, 'x')}`)
 
-/** Makes a directory that only this user can read: in the system's temporary directory, or in /tmp if that has a long path. */
-export const makePrivateDirectory = (prefix: string): Promise<string> => mkdtemp(join(parent(), prefix))
+/**
+ * Makes a directory that only this user can read: in the system's temporary directory, or in /tmp if that has a long path.
+ * @throws IapeerError `temporary-directory-unusable`
+ */
+export async function makePrivateDirectory(prefix: string): Promise<string> {
+  try {
+    return await mkdtemp(join(parent(), prefix))
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    throw new IapeerError(`the temporary directory ${parent()} cannot be used (${code})`, {
+      code: 'temporary-directory-unusable',
+      hint: 'Set TMPDIR to a directory that exists and that you can write to.',
+      cause: error,
+    })
+  }
+}
 
 /**
  * Removes a directory. A program that is about to exit can create a file while it is emptied, so it is emptied again until it is gone.

@@ -4,7 +4,11 @@ import { rootLayout } from '@iapeer/core/paths'
 import { run } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { launchPeer } from '../src/index.ts'
-import { makeSessionDirectory, sweepSessionDirectories } from '../src/launch/session-directory.ts'
+import {
+  makeSessionDirectory,
+  removeOutsideSessions,
+  sweepSessionDirectories,
+} from '../src/launch/session-directory.ts'
 import { sessionsDirectory } from '../src/sessions/index.ts'
 import { roots } from './support.ts'
 
@@ -37,6 +41,32 @@ describe('the private directories of sessions', () => {
     for (const directory of left.filter((one) => ![...made, recent, unnoticed].includes(one)))
       expect(readdirSync(directory)).toEqual(['ended'])
     expect(existsSync(join(unnoticed, 'ended'))).toBe(true)
+  })
+
+  it('of several roots with one directory of sockets: each root sweeps and removes its own only', async () => {
+    const { path } = newRoot()
+    process.env['IAPEER_SOCK_DIR'] = join(path, 'k')
+    track(() => delete process.env['IAPEER_SOCK_DIR'])
+    const [ours, others] = ['a', 'b'].map((name) => join(path, name.repeat(70))) as [string, string]
+    expect(sessionsDirectory(ours)).toBe(sessionsDirectory(others))
+    const [mine, theirs] = [await makeSessionDirectory(ours), await makeSessionDirectory(others)]
+    // Their launchers are gone, as after a restart of the daemon, and both seem to have ended long ago.
+    const long = new Date(Date.now() - 11 * 60_000).toISOString()
+    for (const directory of [mine, theirs]) {
+      writeFileSync(join(directory ?? '', 'launcher'), '4194300:1\n')
+      writeFileSync(join(directory ?? '', 'ended'), long)
+    }
+    await sweepSessionDirectories(ours)
+    expect([mine, theirs].map((one) => existsSync(one ?? ''))).toEqual([false, true])
+    const again = await makeSessionDirectory(ours)
+    expect(await removeOutsideSessions(ours)).toEqual([again])
+    expect(readdirSync(sessionsDirectory(ours)).map((name) => join(sessionsDirectory(ours), name))).toEqual([
+      theirs,
+    ])
+    // One of an earlier version has no root in it: it is swept when it is over, as before, and never removed at once.
+    const former = endedSession(ours, 1, 9)
+    expect(await removeOutsideSessions(ours)).toEqual([])
+    expect(existsSync(former)).toBe(true)
   })
 
   it('that cannot be made: the peer is started without messages, and the launch and lifecycle.log say so', async ({

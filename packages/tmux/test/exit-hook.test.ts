@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { completeIntent, declareIntent, reconcile } from '@iapeer/canary'
 import { toIdentity } from '@iapeer/core/identity'
 import { observeProcess } from '@iapeer/core/process'
-import { campaignSize, isFullCampaign, pidsCgroup, run, until } from '@iapeer/dev/testing'
+import { campaignCases, campaignSize, isFullCampaign, pidsCgroup, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { RUN_HOOK } from '../src/exit-hook.ts'
 import { healLostChild, startLeader } from '../src/index.ts'
@@ -227,14 +227,16 @@ it.runIf(isFullCampaign())('the record of a hook that was killed is completed, o
 })
 
 describe('the exit is recorded even if this tmux leaves a format empty', () => {
-  it.each([
-    ['pane_id', { dead_signal: reportedSignal('SIGTERM') }],
-    ['pane_pid', { dead_signal: reportedSignal('SIGTERM') }],
-    ['pane_dead_status', { dead_signal: reportedSignal('SIGTERM') }],
-    ['pane_dead_signal', { dead_signal: '', dead_status: '' }],
-    ['IAPEER_HOOK_SESSION', { dead_signal: reportedSignal('SIGTERM') }],
-    ['IAPEER_LEADER', { dead_signal: reportedSignal('SIGTERM') }],
-  ] as const)('without %s', async (format, ending) => {
+  it.each(
+    campaignCases([
+      ['pane_id', { dead_signal: reportedSignal('SIGTERM') }],
+      ['pane_pid', { dead_signal: reportedSignal('SIGTERM') }],
+      ['pane_dead_status', { dead_signal: reportedSignal('SIGTERM') }],
+      ['pane_dead_signal', { dead_signal: '', dead_status: '' }],
+      ['IAPEER_HOOK_SESSION', { dead_signal: reportedSignal('SIGTERM') }],
+      ['IAPEER_LEADER', { dead_signal: reportedSignal('SIGTERM') }],
+    ] as const),
+  )('without %s', async (format, ending) => {
     const peer = await launch(SLEEP)
     const shown = await peer.server.tmux('show-hooks', '-p', '-t', peer.leader.paneId, 'pane-died')
     expect(shown.stdout).toContain(`#{q:${format}}`)

@@ -6,6 +6,7 @@ export { type DisallowedTools, type LaunchEnv, parseLaunchEnv } from './launch-e
 export { acquireLock, type LockOptions, withLock } from './lock.ts'
 export { type LockHolder, readLockHolder } from './lock-holder.ts'
 export { type NamesOptions, namesIn } from './names-in.ts'
+export { assertOwnPlace, foreignPlaceError, makeUserDirectory } from './place-owner.ts'
 export { makePrivateDirectory } from './private-directory.ts'
 export { type QuarantineOptions, quarantine, quarantinedFiles } from './quarantine.ts'
 export { readIfExists } from './read-if-exists.ts'

@@ -2,12 +2,14 @@ import type { Stats } from 'node:fs'
 import { chmod, stat } from 'node:fs/promises'
 import { IapeerError } from '../errors/index.ts'
 import type { RootLayout } from '../paths/root-layout.ts'
+import { assertOwnPlace } from './place-owner.ts'
 import { makePrivateDirectory } from './private-directory.ts'
 
 const OTHERS = 0o077
 const OTHERS_WRITE = 0o022
 
 async function makeDirectory(path: string): Promise<Stats> {
+  assertOwnPlace(path)
   await makePrivateDirectory(path)
   const stats = await stat(path)
   if (!stats.isDirectory())
@@ -19,7 +21,7 @@ async function makeDirectory(path: string): Promise<Stats> {
   if (me !== undefined && stats.uid !== me)
     throw new IapeerError(`${path} belongs to user ${stats.uid}, but this process runs as user ${me}`, {
       code: 'directory-not-ours',
-      hint: 'Set IAPEER_ROOT (or IAPEER_SOCK_DIR) to a directory of your own, or run as its owner.',
+      hint: 'Set HOME, IAPEER_ROOT or IAPEER_SOCK_DIR to a directory of your own, or run as its owner.',
     })
   return stats
 }

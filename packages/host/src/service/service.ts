@@ -1,9 +1,9 @@
-import { mkdir, open, readlink, rm } from 'node:fs/promises'
+import { open, readlink, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitUntil } from '@iapeer/core/async'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
-import { makePrivateDirectory, replaceFile } from '@iapeer/core/storage'
+import { makePrivateDirectory, makeUserDirectory, replaceFile } from '@iapeer/core/storage'
 import { daemonStatus, stopDaemon } from '../daemon/control.ts'
 import { assertStablePaths } from './ephemeral-path.ts'
 import { launchdOutput, renderLaunchdPlist } from './launchd-plist.ts'
@@ -153,7 +153,7 @@ export async function installService(spec: ServiceSpec, system: ServiceSystem): 
   await assertNoForeignUnit(spec.root, system)
   const written = found.state !== 'ours' || found.text !== plan.text
   if (written) {
-    await mkdir(dirname(plan.path), { recursive: true })
+    await makeUserDirectory(dirname(plan.path))
     await replaceFile(plan.path, plan.text)
   }
   const { other, isOutdated } = await findRunningDaemon(spec, system)

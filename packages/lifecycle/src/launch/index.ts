@@ -19,5 +19,9 @@ export { paneLogOf } from './plan.ts'
 export { preloadLifecycle } from './preload.ts'
 export { RUN_MARK } from './run-mark.ts'
 export { isAttached } from './screen/pane.ts'
-export { removeSessionDirectory, sweepSessionDirectories } from './session-directory.ts'
+export {
+  removeOutsideSessions,
+  removeSessionDirectory,
+  sweepSessionDirectories,
+} from './session-directory.ts'
 export { rememberTopic, type WakeRequest, type Woken, wakeOrSpawn } from './wake.ts'

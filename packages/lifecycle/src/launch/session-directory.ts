@@ -3,6 +3,7 @@ import { lstat, rm } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
+import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, identifyProcess, observeProcess, parseProcessId } from '@iapeer/core/process'
 import { makePrivateDirectory, namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
 import { listSessions, sessionsDirectory, wakeWaiting } from '../sessions/index.ts'
@@ -13,6 +14,8 @@ const ENDED = 'ended'
 const KEEP_MS = 10 * 60_000
 /** Names the process that launches the session: until the session is enrolled, the directory belongs to it. */
 const OWNER = 'launcher'
+/** Holds the path of the root: several roots can have one directory of sockets. Sessions of earlier versions lack it. */
+const ROOT = 'root'
 
 /** Whether a directory is one that only this user can change. A directory in /tmp could be of another user. */
 async function isOurs(directory: string): Promise<boolean> {
@@ -31,6 +34,7 @@ export async function makeSessionDirectory(root: string): Promise<string | undef
   if (!(await isOurs(parent))) return undefined
   const directory = join(parent, randomBytes(4).toString('hex'))
   await makePrivateDirectory(directory)
+  await replaceFile(join(directory, ROOT), `${root}\n`)
   const launcher = await identifyProcess(process.pid)
   if (launcher !== undefined) await replaceFile(join(directory, OWNER), `${formatProcessId(launcher)}\n`)
   return directory
@@ -57,6 +61,31 @@ async function removeIfOver(directory: string): Promise<void> {
   if (!isLaunching && (await isLongOver(directory))) await removeSessionDirectory(directory)
 }
 
+/** Whether the directory of all sessions is outside of the root, where it can have those of other roots. */
+const isOutside = (root: string): boolean => sessionsDirectory(root) !== rootLayout(root).sessionsDir
+
+/** Returns the root that a session directory belongs to; undefined if an earlier version made it. */
+async function rootOf(directory: string): Promise<string | undefined> {
+  return (await readRegularFile(join(directory, ROOT)))?.text.replace(/\n$/, '')
+}
+
+/**
+ * Removes the session directories that a root with a long path has outside of it. Call it while none of its peers runs.
+ * @returns the directories that were removed
+ */
+export async function removeOutsideSessions(root: string): Promise<string[]> {
+  if (!isOutside(root)) return []
+  const parent = sessionsDirectory(root)
+  const removed: string[] = []
+  for (const name of (await namesIn(parent)).filter((one) => NAME.test(one))) {
+    const directory = join(parent, name)
+    if ((await rootOf(directory)) !== root) continue
+    await removeSessionDirectory(directory)
+    removed.push(directory)
+  }
+  return removed
+}
+
 /**
  * Removes the directories of sessions that have been over for ten minutes, or whose launch was killed. Every launch does so, and two of
  * them may remove the same one at the same time: one that cannot be removed now is left to the next launch.
@@ -68,7 +97,7 @@ export async function sweepSessionDirectories(root: string): Promise<void> {
   const used = new Set((await listSessions(root)).map(({ mail }) => mail?.directory))
   for (const name of names) {
     const directory = join(parent, name)
-    if (used.has(directory)) continue
+    if (used.has(directory) || (isOutside(root) && ((await rootOf(directory)) ?? root) !== root)) continue
     await removeIfOver(directory).catch((error: unknown) => {
       if (errnoOf(error) === undefined) throw error
     })

@@ -10,6 +10,9 @@ import type { SessionName } from '../peers/session-name.ts'
 import { blockedText } from './blocked-text.ts'
 import { runningSession } from './running-session.ts'
 
+/** A client that ended within this time was refused, in milliseconds. */
+const REFUSED_MS = 2_000
+
 /** Finishes a blocked launch, if the person has answered the dialog. */
 async function finish(session: PeerSession, name: SessionName): Promise<void> {
   const now = await finishLaunch(iapeerRoot(), session)
@@ -67,8 +70,16 @@ export default defineCommand({
         : ' (you are in tmux: press the prefix twice)'
     process.stderr.write(`${name.shown}: detach with prefix d${nested}\n`)
     const readOnly = options.readOnly ? ['-r'] : []
+    const begun = performance.now()
     const exitCode = await tmux.runInTerminal(['attach-session', ...readOnly, '-t', sessionId])
-    if (exitCode !== 0) process.exitCode = EXIT.failed
+    if (exitCode !== 0) {
+      process.exitCode = EXIT.failed
+      // tmux has printed why. It refuses a terminal at once; later it has lost its server.
+      if (performance.now() - begun < REFUSED_MS)
+        process.stderr.write(
+          `iapeer: tmux could not attach to ${name.shown} (TERM is '${process.env['TERM'] ?? ''}')\n  If it does not know your terminal: TERM=xterm iapeer attach ${name.argument}\n`,
+        )
+    }
     if (session.blocked !== undefined) await finish(session, name)
   },
 })

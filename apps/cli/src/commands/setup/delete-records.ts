@@ -4,6 +4,7 @@ import { listCanaries } from '@iapeer/canary'
 import { waitUntil } from '@iapeer/core/async'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { rootRecordLocation } from '@iapeer/core/paths'
+import { removeOutsideSessions } from '@iapeer/lifecycle/launch'
 import { ifExists } from '../../if-exists.ts'
 
 /** How long the recorders of stopped servers may take to write their last lines. */
@@ -49,7 +50,7 @@ interface DeletedRecords {
  */
 export async function deleteRecords(root: string): Promise<DeletedRecords> {
   await awaitRecorders(root)
-  const deleted: string[] = []
+  const deleted: string[] = await removeOutsideSessions(root)
   const linked: string[] = []
   for (const name of RECORDS) {
     const path = join(root, name)

@@ -1,10 +1,10 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
-import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
+import { chmod, lstat, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
-import { readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { makeUserDirectory, readRegularFile, replaceFile } from '@iapeer/core/storage'
 import { ifExists } from '../../if-exists.ts'
 
 /** The built program of this checkout or package. */
@@ -30,7 +30,7 @@ ${MARK}${JSON.stringify(main)}
 main=${shellQuoted(main)}
 node=${shellQuoted(node)}
 if [ ! -f "$main" ]; then
-  printf 'iapeer: %s does not exist\\n  Run npm start -- --install in the clone of iapeer.\\n' "$main" >&2
+  printf 'iapeer: %s does not exist\\n  Install iapeer again (npm install --global @iapeer/cli, or npm start -- --install in a clone), or remove %s.\\n' "$main" "$0" >&2
   exit 1
 fi
 [ -x "$node" ] || node=node
@@ -86,7 +86,7 @@ export async function installLauncher(path = launcherPath(), main = MAIN): Promi
     })
   const text = launcherText(main, process.execPath)
   const isCurrent = found.state === 'ours' && (await readRegularFile(path))?.text === text
-  await mkdir(dirname(path), { recursive: true })
+  await makeUserDirectory(dirname(path))
   if (!isCurrent) await replaceFile(path, text, (file) => file.chmod(0o755))
   else await chmod(path, 0o755)
   const replaced = found.state === 'other' ? { replaced: found.main } : {}

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises'
+import { readdir, readlink, rm, symlink } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
+import { makeUserDirectory } from '@iapeer/core/storage'
 import { ifExists } from '../../if-exists.ts'
 import { MAIN } from './launcher.ts'
 
@@ -41,7 +42,7 @@ export async function manPageLinks(directory = manDirectory(), pages = PAGES): P
 export async function linkManPages(directory = manDirectory(), pages = PAGES): Promise<string | undefined> {
   const names = ((await ifExists(readdir(pages))) ?? []).filter((name) => NAME.test(name))
   if (names.length === 0) return undefined
-  await mkdir(directory, { recursive: true })
+  await makeUserDirectory(directory)
   for (const path of await manPageLinks(directory, pages)) if (!names.includes(basename(path))) await rm(path)
   for (const name of names) {
     const [path, page] = [join(directory, name), join(pages, name)]

@@ -1,5 +1,5 @@
-import { readdir } from 'node:fs/promises'
-import { dirname, join, resolve, sep } from 'node:path'
+import { readdir, realpath } from 'node:fs/promises'
+import { basename, dirname, join, sep } from 'node:path'
 import { ifExists } from '../../if-exists.ts'
 import { table } from '../../table.ts'
 import { completionLines } from './completion-files.ts'
@@ -38,6 +38,13 @@ export function planText(root: string, found: Survey, deletesRecords: boolean): 
 /** Where the Debian package has the program. */
 const DEBIAN = '/usr/share/iapeer'
 
+/** Returns how npm removes the package that is in `<directory>/node_modules`: a global one is in the `lib` of its prefix. */
+function npmRemoval(directory: string): string {
+  const isGlobal = basename(directory) === 'lib'
+  const prefix = shellQuoted(isGlobal ? dirname(directory) : directory)
+  return `npm uninstall ${isGlobal ? '--global ' : ''}--prefix ${prefix} @iapeer/cli`
+}
+
 /**
  * Returns where a program is, and the command that removes it: a package of Debian, Homebrew or npm, or a clone.
  * @param main the file that Node.js runs, without symbolic links
@@ -46,7 +53,10 @@ export function removalOf(main: string): readonly [path: string, command: string
   const app = dirname(dirname(main))
   if (app === DEBIAN) return [app, 'sudo apt remove iapeer']
   if (app.includes(`${sep}Cellar${sep}iapeer${sep}`)) return [app, 'brew uninstall iapeer']
-  if (app.includes(`${sep}node_modules${sep}`)) return [app, 'npm uninstall --global @iapeer/cli']
+  const parts = app.split(`${sep}node_modules${sep}`)
+  if (parts.length > 1 && parts[0]?.includes(`${sep}.pnpm`) === true)
+    return [app, 'pnpm remove --global @iapeer/cli']
+  if (parts.length > 1) return [app, npmRemoval(parts.slice(0, -1).join(`${sep}node_modules${sep}`))]
   const clone = app.endsWith(join(sep, 'apps', 'cli')) ? dirname(dirname(app)) : app
   return [clone, `rm -rf ${shellQuoted(clone)}`]
 }
@@ -75,10 +85,17 @@ interface Staying {
   readonly isKept: boolean
 }
 
+/** Returns the homes that are not in the root, wherever links lead; a home that is missing is left out. */
+async function homesOutside(root: string, homes: readonly string[]): Promise<readonly string[]> {
+  const realRoot = (await ifExists(realpath(root))) ?? root
+  const reals = await Promise.all(homes.map((home) => ifExists(realpath(home))))
+  return homes.filter((_home, at) => reals[at]?.startsWith(`${realRoot}${sep}`) === false)
+}
+
 /** Returns what stays, each with the way to remove it. */
 export async function staysText(root: string, found: Survey, { linked, isKept }: Staying): Promise<string> {
   const entries = (await ifExists(readdir(root))) ?? []
-  const foreignHomes = found.homes.filter((home) => !home.startsWith(`${resolve(root)}${sep}`))
+  const foreignHomes = await homesOutside(root, found.homes)
   const { launcher, service } = found
   const [path, command] = removalOf(MAIN)
   const deletion = `to delete it${isKept ? ', once no peer runs' : ''}: rm -rf ${shellQuoted(root)}`

@@ -1,11 +1,12 @@
 import { defaultSocketPath, ensureCanary, identityForSocket } from '@iapeer/canary'
+import { exitCodeOf as exitCodeOfCode } from '@iapeer/core/errors/catalogue'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { identifyProcess } from '@iapeer/core/process'
 import { socketPathOf } from '@iapeer/lifecycle/launch'
 import { keepWatch } from '@iapeer/lifecycle/supervise'
 import { TmuxServer } from '@iapeer/tmux'
 import { defineCommand } from '../../define-command.ts'
-import { EXIT, usageError } from '../../exit-code.ts'
+import { usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { recordLocation } from '../deaths/death-records.ts'
 import { JSON_OUTPUT } from '../options.ts'
@@ -35,6 +36,7 @@ const HINTS: Readonly<Record<string, string>> = {
 
 export default defineCommand({
   name: 'watch',
+  exitCodes: { 1: 'it cannot be watched', 2: 'usage', 3: 'no tmux server is running there' },
   summary: 'watch a running tmux server; it is not changed',
   args: {
     socket: {
@@ -56,7 +58,7 @@ export default defineCommand({
     const socketPath = socketPathOf(socket ?? defaultSocketPath(), process.env)
     const identity = options.identity ?? identityForSocket(socketPath)
     const result = await ensureCanary({ identity, socketPath, ...recordLocation() })
-    if (result.state === 'failed') process.exitCode = EXIT.failed
+    if (result.state === 'failed') process.exitCode = exitCodeOfCode(result.code)
     else if (options.keep) await keepWatch(iapeerRoot(), { identity, socketPath })
     if (options.json) return printJson({ ...result, identity })
     if (result.state === 'failed') {

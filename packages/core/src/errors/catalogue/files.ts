@@ -9,13 +9,18 @@ export const FILE_ERRORS = entries({
   },
   'directory-not-ours': {
     kind: 'failed',
-    summary: 'A directory of the root belongs to another user.',
-    hint: 'Set IAPEER_ROOT or IAPEER_SOCK_DIR to a directory of your own.',
+    summary: 'A directory that iapeer uses, or one above it, belongs to another user.',
+    hint: 'Set HOME, IAPEER_ROOT or IAPEER_SOCK_DIR to a directory of your own.',
   },
   'directory-shared': {
     kind: 'failed',
     summary: 'Other users can write to a directory that must be private.',
     hint: 'Run `chmod go-w <directory>`, or choose another directory.',
+  },
+  'temporary-directory-unusable': {
+    kind: 'failed',
+    summary: 'No directory can be made in the temporary directory.',
+    hint: 'Set TMPDIR to a directory that exists and that you can write to.',
   },
   'not-a-directory': {
     kind: 'unprocessable',
