@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { reconcile } from '@iapeer/canary'
 import { IapeerError } from '@iapeer/core/errors'
 import { rootRecordLocation } from '@iapeer/core/paths'
@@ -9,7 +9,7 @@ import { compareCount, type Problem, type ProblemKind } from './expected.ts'
 import { KINDS, type Kind } from './kinds/index.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { plan, type Step } from './plan.ts'
-import { privateDirectoryName, removePrivateDirectory } from './private-directory.ts'
+import { inTemporary, privateDirectoryName, removePrivateDirectory } from './private-directory.ts'
 import { assertRoom } from './room.ts'
 import { closeSite, openSite, type Site, withoutSettings } from './site.ts'
 import { runStep, type StepResult } from './step.ts'
@@ -251,19 +251,19 @@ async function drillIn(directory: string, chosen: readonly Kind[], options: Dril
  * Runs a drill: in a private root it causes accidents and deliberate stops, and checks that each accident is recorded once, with the
  * right cause and verdict, that no deliberate act is recorded, and that each peer is afterwards in the state that its profile says.
  * A control runs first: a recorder that is disabled must be found.
- * @throws IapeerError `usage` for an unknown kind, `drill-failed`, `drill-too-large`
+ * @throws IapeerError `usage` for an unknown kind, `drill-failed`, `drill-too-large`, `temporary-directory-unusable`
  */
 export async function runDrill(options: DrillOptions): Promise<DrillResult> {
   const begun = performance.now()
-  const { concurrency, cliProgram: cli, keep = false } = options
+  const { cliProgram: cli, keep = false } = options
   const chosen = chosenKinds(options.kinds)
-  await assertRoom(concurrency)
   const directory = privateDirectoryName('iapeer-drill-')
+  await assertRoom(options, dirname(directory))
   const afterKill =
     cli === undefined ? undefined : await prepareForKill({ cli, directory, env: withoutSettings() })
   let isKept = keep
   try {
-    await mkdir(directory, { mode: 0o700 })
+    await inTemporary(mkdir(directory, { mode: 0o700 }))
     const result = await drillIn(directory, chosen, options)
     isKept ||= result.findings.length > 0 || !result.isControlRed
     return { ...result, directory: isKept ? directory : undefined, ms: performance.now() - begun }

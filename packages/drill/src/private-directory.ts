@@ -11,17 +11,10 @@ const parent = (): string => (tmpdir().length <= PARENT_MAX ? tmpdir() : '/tmp')
 /** How long programs that are about to exit may go on writing into a directory. */
 const REMOVE_MS = 10_000
 
-/** Returns the path of a directory that is not there yet, where `makePrivateDirectory` makes one. */
-export const privateDirectoryName = (prefix: string): string =>
-  join(parent(), `${prefix}${randomBytes(6).toString('base64url').replaceAll(/[-_]/g, 'x')}`)
-
-/**
- * Makes a directory that only this user can read: in the system's temporary directory, or in /tmp if that has a long path.
- * @throws IapeerError `temporary-directory-unusable`
- */
-export async function makePrivateDirectory(prefix: string): Promise<string> {
+/** Waits for an access to the temporary directory. @throws IapeerError `temporary-directory-unusable` */
+export async function inTemporary<T>(access: Promise<T>): Promise<T> {
   try {
-    return await mkdtemp(join(parent(), prefix))
+    return await access
   } catch (error) {
     const code = errnoOf(error)
     if (code === undefined) throw error
@@ -32,6 +25,17 @@ export async function makePrivateDirectory(prefix: string): Promise<string> {
     })
   }
 }
+
+/** Returns the path of a directory that is not there yet, where `makePrivateDirectory` makes one. */
+export const privateDirectoryName = (prefix: string): string =>
+  join(parent(), `${prefix}${randomBytes(6).toString('base64url').replaceAll(/[-_]/g, 'x')}`)
+
+/**
+ * Makes a directory that only this user can read: in the system's temporary directory, or in /tmp if that has a long path.
+ * @throws IapeerError `temporary-directory-unusable`
+ */
+export const makePrivateDirectory = (prefix: string): Promise<string> =>
+  inTemporary(mkdtemp(join(parent(), prefix)))
 
 /**
  * Removes a directory. A program that is about to exit can create a file while it is emptied, so it is emptied again until it is gone.

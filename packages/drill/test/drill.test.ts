@@ -81,6 +81,16 @@ it('a drill that needs more than half of the memory or processes is refused, and
   })
 })
 
+it('a drill whose files need more than half of the disk is refused, and says what is possible', async () => {
+  await expect(
+    runDrill({ daemonProgram, count: 1_000_000_000, concurrency: 1, seed: 1 }),
+  ).rejects.toMatchObject({
+    code: 'drill-too-large',
+    message: expect.stringContaining('free space'),
+    hint: expect.stringMatching(/^Use --count \d+ or less, or set TMPDIR/),
+  })
+})
+
 it('the daemon that a drill needs is built', () => {
   expect(existsSync(daemonProgram)).toBe(true)
 })

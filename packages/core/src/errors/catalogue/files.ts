@@ -150,8 +150,8 @@ export const FILE_ERRORS = entries({
   },
   'drill-too-large': {
     kind: 'conflict',
-    summary: 'The drill would need more than half of the free memory or processes.',
-    hint: 'Use a smaller `--concurrency`.',
+    summary: 'The drill would need more than half of the free memory, processes or disk space.',
+    hint: 'Use a smaller `--concurrency` or `--count`.',
   },
   'not-a-line': {
     kind: 'internal',
