@@ -26,7 +26,8 @@ function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): 
     for (const name of peers) complete(name, 'peer')
   }
   for (const command of root.commands.values()) {
-    for (const argument of command.arguments.values()) if (argument.name === 'peer') argument.handler = offer
+    for (const argument of command.arguments.values())
+      if (argument.name.split('|')[0] === 'peer') argument.handler = offer
     const option = command.options.get('peer')
     if (option !== undefined) option.handler = offer
   }

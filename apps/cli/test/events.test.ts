@@ -69,7 +69,10 @@ describe('iapeer events', () => {
     const home = newHome()
     const log = createEventLog(home.root, { clock })
     const texts = {
-      'stay-down': [{ after: 'self-close' }, 'not restarted: it exited by itself'],
+      'stay-down': [
+        { after: 'self-close' },
+        'not restarted, as its restart policy says: it exited by itself',
+      ],
       start: [
         { after: 'crash', mode: 'fresh', ms: 1_234 },
         'restarting in 1.2 s with a new session: it died',
@@ -132,7 +135,7 @@ describe('iapeer events', () => {
     )
     const printed = (await home.iapeer('events')).stdout.trimEnd().split('\n')
     expect(printed.map((line) => line.replace(/^.* claude-bob +/, ''))).toEqual([
-      'not restarted: it died',
+      'not restarted, as its restart policy says: it died',
       'suspended: it is idle',
       'a notification could not be delivered: x',
       'toString',

@@ -49,7 +49,7 @@ export interface Judgement {
 const isTimeless = (cause: string): boolean => cause.startsWith('end of boot ')
 
 const UNSEEN = 'unseen sender of '
-/** Two deaths by the same signal from an unknown sender can be a coincidence; from three on they count as one incident. */
+/** Two deaths by the same signal or a kill command of an unknown sender can be a coincidence; from three on they count as one incident. */
 const UNSEEN_MIN = 3
 /** Signals that another process sends; a fault signal (a crash) comes from the peer itself. */
 const SENT: ReadonlySet<string | undefined> = new Set(['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'])
@@ -61,6 +61,7 @@ function unseenCause({ record, verdict, shared }: Examined): readonly string[] {
   if (shared.length > 0) return []
   if (verdict.verdict === 'recorder-lost') return [LOST]
   if (record.cause === 'service-stop' && verdict.verdict === 'terminated') return [UNITS_STOP]
+  if (verdict.verdict === 'killed-by-command') return [`${UNSEEN}a kill command`]
   return verdict.verdict === 'killed-by-signal' && SENT.has(record.signal)
     ? [`${UNSEEN}${record.signal}`]
     : []
@@ -130,8 +131,8 @@ function incidentOf(group: readonly Examined[], cause: string): Incident | undef
 
 /**
  * Finds the incidents among deaths. The deaths of an incident are at most five seconds apart and share a cause: the same
- * killer, memory limit, machine, unit or boot in the evidence, units that were stopped together, or the same signal from an
- * unknown sender to three or more peers. Servers that were found dead with their recorders are an incident if they can have died
+ * killer, memory limit, machine, unit or boot in the evidence, units that were stopped together, or the same signal or a
+ * kill command of an unknown sender to three or more peers. Servers that were found dead with their recorders are an incident if they can have died
  * at one moment. Deaths at the same time without a shared cause are not an incident.
  */
 export function groupIncidents(deaths: readonly Death[]): Incident[] {

@@ -55,6 +55,27 @@ process pid=1 depth=3 ppid=0 user=root tty=? start=x command=/sbin/init
 const byScript = (name: string, offsetMs: number, pid: number, parent = 4240) =>
   variant('starved-machine-kill-server', { offsetMs, name, witness: WITNESS(pid, parent) })
 
+/** A death by a kill command whose witness found no process, as on a busy host. */
+const untraced = (name: string, offsetMs: number) =>
+  variant('starved-machine-kill-server', {
+    offsetMs,
+    name,
+    witness: `witness ts_ms=${START + offsetMs - 100} by=9 command=kill-server confidence=low via=none\n`,
+  })
+
+it('three kill commands of which none was traced to a process are one incident, two are not', () => {
+  const deaths = [untraced('a', 0), untraced('b', 1_500), untraced('c', 4_200)]
+  expect(groupIncidents(deaths)).toMatchObject([
+    {
+      deaths: { length: 3 },
+      cause: 'unseen sender of a kill command',
+      verdict: { verdict: 'killed-by-command' },
+    },
+  ])
+  expect(groupIncidents(deaths.slice(0, 2))).toEqual([])
+  expect(groupIncidents([...deaths.slice(0, 2), untraced('c', 9_000)])).toEqual([])
+})
+
 describe('deaths of one cause', () => {
   it('are one incident when one script killed several servers, with one verdict and a stable id', () => {
     const deaths = [byScript('a', 0, 4242), byScript('b', 300, 4250), byScript('c', 4_900, 4260)]

@@ -95,7 +95,7 @@ async function assertProgram(
     if (!isIapeerError(error) || error.code !== 'command-not-found' || program.includes('/')) throw error
     throw new IapeerError(`program not found: ${program}, in the PATH of ${pathSource}`, {
       code: 'command-not-found',
-      hint: `Install it, start the peer from a shell whose PATH contains its directory, or set PATH in the launch.env of the runtime. Looked in ${path}.`,
+      hint: `Install it; or start the peer in a shell whose PATH contains its directory (a running peer keeps its PATH: stop it first); or set PATH in .iapeer/runtimes/<runtime>/launch.env of its home. Looked in ${path}.`,
       cause: error,
     })
   }

@@ -35,7 +35,7 @@ async function isRestartedAfter(home: string, verdict: VerdictWord): Promise<boo
 /** Returns the line about the present state of a peer whose last death this is. */
 export function nextLine(peer: string, advised: AdvisedPeer): string {
   const again =
-    advised.state === 'running' || advised.state === 'managed' ? 'It was started again since. ' : ''
+    advised.state === 'running' || advised.state === 'managed' ? 'It has been started again since. ' : ''
   return `${again}${startAdvice(peer, advised)}`
 }
 

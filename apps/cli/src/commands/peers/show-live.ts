@@ -23,7 +23,10 @@ export async function liveFacts({ leaderPid, startedAt, usage: sampled }: PeerVi
   if (usage === undefined) return rows
   const { processes, residentBytes, cpuMs } = usage
   const of = processes === 1 ? '1 process' : `${processes} processes`
-  const peak = sampled === undefined ? '' : `, at most ${bytesText(sampled.peakBytes)} since its start`
+  const peak =
+    sampled === undefined
+      ? ''
+      : `, at most ${bytesText(Math.max(sampled.peakBytes, residentBytes))} since its start`
   const percent = sampled?.cpuPercent === undefined ? '' : `, ${Math.round(sampled.cpuPercent)} % now`
   return [
     ...rows,

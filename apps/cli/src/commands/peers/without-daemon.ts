@@ -17,6 +17,6 @@ export async function reportMissingDaemon(profile: Policies): Promise<void> {
   const field = fieldForDaemon(profile)
   if (field === undefined || (await daemonStatus(iapeerRoot())).state === 'running') return
   process.stderr.write(
-    `iapeer: no daemon is running, and only the daemon applies ${field}; start it: iapeer daemon start\n`,
+    `iapeer: no daemon is running, and only the daemon applies ${field}; iapeer start and iapeer daemon start start it\n`,
   )
 }

@@ -12,9 +12,23 @@ const listed = (names: readonly string[]): string => (names.length === 0 ? 'none
 export const manPagesText = (links: readonly string[]): string =>
   `${links.length} links to man pages in ${dirname(links[0] ?? '')}`
 
+/** What a person has asked for. */
+interface Plan {
+  /** Undefined: it is asked next. */
+  readonly choice: 'stop' | 'keep' | undefined
+  readonly deletesRecords: boolean
+}
+
+/** Returns what becomes of peers or watches. */
+function fateOf(names: readonly string[], choice: Plan['choice']): string {
+  if (names.length === 0 || choice === undefined) return ''
+  return choice === 'stop' ? ': will be stopped' : ': will keep running'
+}
+
 /** Returns what an uninstallation would stop, remove and keep. */
-export function planText(root: string, found: Survey, deletesRecords: boolean): string {
-  const { peers, watches, daemonPid, service, launcher, completions, manPages } = found
+export function planText(root: string, found: Survey, { choice, deletesRecords }: Plan): string {
+  const watched = found.watches.map(({ identity }) => identity)
+  const { peers, daemonPid, service, launcher, completions, manPages } = found
   const removed = [
     ...(service?.isOurs === true ? [service.path] : []),
     ...(launcher.state === 'ours' ? [launcher.path] : []),
@@ -23,9 +37,9 @@ export function planText(root: string, found: Survey, deletesRecords: boolean): 
     ...(deletesRecords ? [`records, messages, logs and state in ${root}`] : []),
   ]
   const rows = [
-    ['  running peers', listed(peers)],
-    ['  watches', listed(watches.map(({ identity }) => identity))],
-    ['  daemon', daemonPid === undefined ? 'not running' : `pid ${daemonPid}: is stopped`],
+    ['  running peers', `${listed(peers)}${fateOf(peers, choice)}`],
+    ['  watches', `${listed(watched)}${fateOf(watched, choice)}`],
+    ['  daemon', daemonPid === undefined ? 'not running' : `pid ${daemonPid}: will be stopped`],
     ...(removed.length === 0 ? ['nothing'] : removed).map((path, at) => [at === 0 ? '  removes' : '', path]),
     [
       '  keeps',

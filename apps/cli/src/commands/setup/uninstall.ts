@@ -135,7 +135,8 @@ async function report(root: string, found: Survey, { peers, removed, deleted, li
   }
   for (const path of removed) print(`${dot} removed ${path}`)
   if (found.manPages.length > 0) print(`${dot} removed ${manPagesText(found.manPages)}`)
-  if (deleted.length > 0) print(`${dot} deleted the records, messages, logs and state in ${root}`)
+  if (deleted.length > 0)
+    print(`${dot} deleted the records, messages and logs in ${root}, and the state that no peer needs`)
   const isKept = peers === 'kept' && found.sessions.length + found.watches.length > 0
   if (isKept) print(keptText(root, found))
   print(await staysText(root, found, { linked, isKept }))
@@ -151,7 +152,10 @@ export default defineCommand({
     const root = iapeerRoot()
     const found = await survey(root)
     const isAsking = canAsk() && !options.json
-    if (isAsking) print(planText(root, found, options.deleteRecords))
+    if (isAsking) {
+      const choice = options.stopPeers ? 'stop' : options.keepPeers ? 'keep' : undefined
+      print(planText(root, found, { choice, deletesRecords: options.deleteRecords }))
+    }
     const choice = await decide(options, found)
     const isKept = choice === 'keep' && options.deleteRecords
     if (isKept) process.stderr.write('iapeer: --delete-records needs the peers to be stopped\n')
