@@ -197,7 +197,9 @@ describe('iapeer uninstall', () => {
       expect(readdirSync(join(root, 'state'))).toEqual(['homes'])
       expect(readFileSync(join(root, 'peers', 'ann', 'work.txt'), 'utf8')).toBe('work')
       expect(readdirSync(other)).toEqual(['mine'])
-      expect(printed).toContain(`deleted the records, messages and logs in ${root}, and the state that no peer needs`)
+      expect(printed).toContain(
+        `deleted the records, messages and logs in ${root}, and the state that no peer needs`,
+      )
       expect(printed).toMatch(new RegExp(`${join(path, 'work')} +the home of a peer`))
       // The peers are still known, and start again after a new installation.
       expect(await ok('list')).toMatch(/ann[\s\S]*bob/)
