@@ -216,6 +216,15 @@ describe('iapeer start, stop and new', () => {
     ])
     expect((await home.iapeer('autopsy', 'bob')).stdout).toMatch(/^command-bob: .*exit code 3/)
     expect((await home.iapeer('list')).stdout).toMatch(/^✕ bob +failed /m)
+    expect((await home.iapeer('autopsy', 'bob')).stdout).toContain('iapeer start command-bob')
+    // A peer that later gets the name has not died.
+    expect((await home.iapeer('remove', 'bob')).exitCode).toBe(0)
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    await home.iapeer('start', 'bob')
+    const { stdout } = await home.iapeer('autopsy', 'bob')
+    expect(stdout).toContain('It was an earlier peer with the name bob.')
+    expect(stdout).not.toMatch(/It is running|iapeer start/)
+    await home.iapeer('stop', 'bob')
   })
 
   it.runIf(isFullCampaign())('a peer keeps running if its rename is refused', async () => {

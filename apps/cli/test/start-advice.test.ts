@@ -47,7 +47,7 @@ it('the advice about a peer with a planned start says when that is', () => {
 
 it('the autopsy of a peer that runs again says so', () => {
   expect(nextLine('bob', { state: 'running' })).toBe(
-    'It was started again since. It is running: iapeer attach bob',
+    'It has been started again since. It is running: iapeer attach bob',
   )
 })
 

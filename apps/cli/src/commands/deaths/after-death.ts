@@ -1,9 +1,12 @@
 import { isIapeerError } from '@iapeer/core/errors'
+import { isIdentity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { readProfile } from '@iapeer/core/profile'
+import { registrationTime } from '@iapeer/core/registry'
 import type { ExitRecord, VerdictWord } from '@iapeer/forensics'
 import type { RecordedEvent } from '@iapeer/lifecycle/eventlog'
 import { peerNamed } from '@iapeer/lifecycle/fleet'
+import { statusOf } from '@iapeer/lifecycle/sessions'
 import { advisedPeer } from '../sessions/advised-peer.ts'
 import { type AdvisedPeer, startAdvice } from '../sessions/start-advice.ts'
 
@@ -46,6 +49,19 @@ interface Known {
   readonly events: readonly RecordedEvent[]
 }
 
+/** Whether a death is of a removed peer that had the name before: the state of the present one does not know its session. */
+async function isOfEarlierPeer(
+  root: string,
+  { identity, gen, ts }: ExitRecord,
+  personality: string,
+): Promise<boolean> {
+  const registeredAt = await registrationTime(root, personality)
+  if (registeredAt === undefined || Date.parse(ts) >= registeredAt.getTime() || !isIdentity(identity))
+    return false
+  const { session, tally } = await statusOf(root, identity)
+  return session?.gen !== gen && tally.endings.every((one) => one.gen !== gen)
+}
+
 /** Reads what the advice about a death depends on. A server that is only watched, and a removed peer, have no `next`. */
 export async function afterDeath(
   record: ExitRecord,
@@ -56,6 +72,12 @@ export async function afterDeath(
   const atLaunch = diedAtLaunch(record, events)
   try {
     const { entry } = await peerNamed(root, identity)
+    if (await isOfEarlierPeer(root, record, entry.personality))
+      return {
+        atLaunch,
+        isRestarted: false,
+        next: `It was an earlier peer with the name ${entry.personality}.`,
+      }
     const isRestarted = await isRestartedAfter(entry.home, verdict)
     const isLast = records.findLast((one) => one.identity === identity)?.id === record.id
     if (!isLast) return { atLaunch, isRestarted }

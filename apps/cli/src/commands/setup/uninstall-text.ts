@@ -34,7 +34,7 @@ export function planText(root: string, found: Survey, { choice, deletesRecords }
     ...(launcher.state === 'ours' ? [launcher.path] : []),
     ...completions,
     ...(manPages.length === 0 ? [] : [manPagesText(manPages)]),
-    ...(deletesRecords ? [`records, messages, logs and state in ${root}`] : []),
+    ...(deletesRecords ? [`records, messages, logs and the state that no peer needs in ${root}`] : []),
   ]
   const rows = [
     ['  running peers', `${listed(peers)}${fateOf(peers, choice)}`],
