@@ -321,7 +321,7 @@ describe('iapeer start, stop and new', () => {
     [
       ['start', 'odd'],
       1,
-      /program not found: no-such-program, in the PATH of .*\n {2}Install it, .* Looked in/,
+      /program not found: no-such-program, in the PATH of .*\n {2}Install it; .* Looked in/,
     ],
     [['attach', 'bob'], 3, /bob is not running\n {2}Start it: iapeer start bob/],
     [['send-keys', 'bob', 'x'], 3, /bob is not running/],
