@@ -8,9 +8,9 @@ const SHELLS = ['bash', 'zsh', 'fish'] as const
 /** Printed in the help: where the script of each shell belongs. `iapeer uninstall` removes it from there. */
 const PLACES = `
 bash (needs no other package):
-  mkdir -p ~/.local/share/bash-completion/completions
-  iapeer completion bash > ~/.local/share/bash-completion/completions/iapeer
-  echo '[ -r ~/.local/share/bash-completion/completions/iapeer ] && . ~/.local/share/bash-completion/completions/iapeer' >> ~/.bashrc
+  f=~/.local/share/bash-completion/completions/iapeer
+  mkdir -p "\${f%/*}" && iapeer completion bash > "$f"
+  echo "[ ! -r '$f' ] || . '$f'" >> ~/.bashrc
 zsh (in ~/.zshrc, before compinit: fpath=(~/.zfunc $fpath)):
   mkdir -p ~/.zfunc
   iapeer completion zsh > ~/.zfunc/_iapeer
