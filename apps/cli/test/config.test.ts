@@ -111,7 +111,7 @@ it.runIf(isFullCampaign())(
   },
 )
 
-it('edit saves a valid profile; an invalid one is kept and continued', async () => {
+it.runIf(isFullCampaign())('edit saves a valid profile; an invalid one is kept and continued', async () => {
   const home = newHome()
   await home.iapeer('create', 'bob', '--restart', 'no', '--', 'sleep', '1000')
   const edit = (EDITOR: string) => home.iapeerWith({ EDITOR, VISUAL: '' }, 'edit', 'bob')

@@ -1,3 +1,4 @@
+import { isFullCampaign } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { mailHomes } from './mail-support.ts'
 import { MAIN } from './support.ts'
@@ -5,20 +6,23 @@ import { MAIN } from './support.ts'
 const newHome = mailHomes()
 
 describe('a control', () => {
-  it('that the program of a peer does not have is refused, and presses no key', async () => {
-    const home = newHome()
-    await home.peer('bob', 'cat')
-    expect(await home.iapeer('interrupt', 'bob')).toMatchObject({ exitCode: 3 })
-    expect((await home.iapeer('start', 'bob', '--no-daemon')).exitCode).toBe(0)
-    for (const control of ['interrupt', 'compact']) {
-      const refused = await home.iapeer(control, 'bob')
-      expect(refused).toMatchObject({
-        exitCode: 1,
-        stderr: expect.stringContaining(`the runtime command has no ${control}`),
-      })
-      expect(refused.stderr).toContain('iapeer send-keys')
-    }
-  })
+  it.runIf(isFullCampaign())(
+    'that the program of a peer does not have is refused, and presses no key',
+    async () => {
+      const home = newHome()
+      await home.peer('bob', 'cat')
+      expect(await home.iapeer('interrupt', 'bob')).toMatchObject({ exitCode: 3 })
+      expect((await home.iapeer('start', 'bob', '--no-daemon')).exitCode).toBe(0)
+      for (const control of ['interrupt', 'compact']) {
+        const refused = await home.iapeer(control, 'bob')
+        expect(refused).toMatchObject({
+          exitCode: 1,
+          stderr: expect.stringContaining(`the runtime command has no ${control}`),
+        })
+        expect(refused.stderr).toContain('iapeer send-keys')
+      }
+    },
+  )
 
   it.each(['self-done', 'self-fresh'])('%s works only inside the session of a peer', async (control) => {
     const home = newHome()

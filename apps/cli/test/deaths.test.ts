@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { run, until } from '@iapeer/dev/testing'
+import { isFullCampaign, run, until } from '@iapeer/dev/testing'
 import { judge, parseExitsLog, parseSnapshot } from '@iapeer/forensics'
 import { describe, expect, it } from 'vitest'
 import { autopsyMarkdown, autopsyScreen } from '../src/commands/deaths/autopsy-screen.ts'
@@ -186,22 +186,25 @@ describe('iapeer autopsy', () => {
     ])
   })
 
-  it('keeps a verdict that was high when the files have changed, and judges again with --rejudge', async () => {
-    const home = newHome()
-    put(home, 'oom-global-5.4-dmesg')
-    const verdict = async (...options: string[]) =>
-      objects((await home.iapeer('autopsy', 'bob', '--json', ...options)).stdout)
-    expect(await verdict()).toMatchObject([{ verdict: 'kernel-oom', confidence: 'high' }])
-    put(home, 'sigkill-nothing-else')
-    expect(await verdict()).toMatchObject([{ verdict: 'kernel-oom', confidence: 'high' }])
-    expect((await home.iapeer('autopsy', 'bob', '--rejudge')).stdout).toMatch(
-      /^verdict +killed-by-signal .*\nbefore +kernel-oom \(confidence high, rules \d+\): the kernel OOM killer/m,
-    )
-    expect(await verdict()).toMatchObject([{ verdict: 'killed-by-signal' }])
-    expect(await verdict('--rejudge')).toMatchObject([
-      { verdict: 'killed-by-signal', kept: { verdict: 'killed-by-signal', rules: expect.any(Number) } },
-    ])
-  })
+  it.runIf(isFullCampaign())(
+    'keeps a verdict that was high when the files have changed, and judges again with --rejudge',
+    async () => {
+      const home = newHome()
+      put(home, 'oom-global-5.4-dmesg')
+      const verdict = async (...options: string[]) =>
+        objects((await home.iapeer('autopsy', 'bob', '--json', ...options)).stdout)
+      expect(await verdict()).toMatchObject([{ verdict: 'kernel-oom', confidence: 'high' }])
+      put(home, 'sigkill-nothing-else')
+      expect(await verdict()).toMatchObject([{ verdict: 'kernel-oom', confidence: 'high' }])
+      expect((await home.iapeer('autopsy', 'bob', '--rejudge')).stdout).toMatch(
+        /^verdict +killed-by-signal .*\nbefore +kernel-oom \(confidence high, rules \d+\): the kernel OOM killer/m,
+      )
+      expect(await verdict()).toMatchObject([{ verdict: 'killed-by-signal' }])
+      expect(await verdict('--rejudge')).toMatchObject([
+        { verdict: 'killed-by-signal', kept: { verdict: 'killed-by-signal', rules: expect.any(Number) } },
+      ])
+    },
+  )
 
   it('judges again without --rejudge when the files of a less certain verdict have changed', async () => {
     const home = newHome()

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { asyncCleanups, campaignCases, until } from '@iapeer/dev/testing'
+import { asyncCleanups, campaignCases, isFullCampaign, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { type Home, homes, MAIN } from './support.ts'
 
@@ -208,26 +208,29 @@ describe('a narrow terminal', () => {
     },
   )
 
-  it('of a locale without UTF-8, or a dumb terminal, shows ASCII and no colours', async () => {
-    const home = newHome()
-    withDeaths(home)
-    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
-    const path = join(home.root, 'logs', 'lifecycle', 'command-bob.log')
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(
-      path,
-      `one\n\u001b]8973;iapeer-run;${new Date().toISOString()}\u0007\n\u001b[31mred\u001b[0m\n`,
-    )
-    const command = `iapeer deaths --summary; iapeer autopsy ${CLAUDE} --no-pager; iapeer logs bob`
-    const shell = await inPane(home, command, { LC_ALL: 'C', TERM: 'dumb' }, [60, 70])
-    await shows(shell, /exit 0$/)
-    const screen = await shell.screen()
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is about their absence
-    expect(screen).not.toMatch(/[^\u0000-\u007e]/)
-    expect(screen).toMatch(/-- started \d+ s ago --\nred\n/)
-    expect(screen).toMatch(/ 1 +#+/)
-    expect(await shell.escapes()).not.toContain('\u001b[')
-  })
+  it.runIf(isFullCampaign())(
+    'of a locale without UTF-8, or a dumb terminal, shows ASCII and no colours',
+    async () => {
+      const home = newHome()
+      withDeaths(home)
+      await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+      const path = join(home.root, 'logs', 'lifecycle', 'command-bob.log')
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(
+        path,
+        `one\n\u001b]8973;iapeer-run;${new Date().toISOString()}\u0007\n\u001b[31mred\u001b[0m\n`,
+      )
+      const command = `iapeer deaths --summary; iapeer autopsy ${CLAUDE} --no-pager; iapeer logs bob`
+      const shell = await inPane(home, command, { LC_ALL: 'C', TERM: 'dumb' }, [60, 70])
+      await shows(shell, /exit 0$/)
+      const screen = await shell.screen()
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is about their absence
+      expect(screen).not.toMatch(/[^\u0000-\u007e]/)
+      expect(screen).toMatch(/-- started \d+ s ago --\nred\n/)
+      expect(screen).toMatch(/ 1 +#+/)
+      expect(await shell.escapes()).not.toContain('\u001b[')
+    },
+  )
 })
 
 it.each(
