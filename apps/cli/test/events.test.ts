@@ -70,8 +70,8 @@ describe('iapeer events', () => {
     const log = createEventLog(home.root, { clock })
     const texts = {
       'stay-down': [
-        { after: 'self-close' },
-        'not restarted, as its restart policy says: it exited by itself',
+        { after: 'self-close', why: 'policy' },
+        'not restarted, as its profile asks for no restart: it exited by itself',
       ],
       start: [
         { after: 'crash', mode: 'fresh', ms: 1_234 },
@@ -135,7 +135,7 @@ describe('iapeer events', () => {
     )
     const printed = (await home.iapeer('events')).stdout.trimEnd().split('\n')
     expect(printed.map((line) => line.replace(/^.* claude-bob +/, ''))).toEqual([
-      'not restarted, as its restart policy says: it died',
+      'not restarted: it died',
       'suspended: it is idle',
       'a notification could not be delivered: x',
       'toString',

@@ -72,6 +72,11 @@ it.each([
     '/home/ann/.local/share/pnpm/global/5/.pnpm/@iapeer+cli@0.2.0/node_modules/@iapeer/cli',
     'pnpm remove --global @iapeer/cli',
   ],
+  [
+    'a project of pnpm',
+    '/home/ann/work/node_modules/.pnpm/@iapeer+cli@0.2.0/node_modules/@iapeer/cli',
+    'pnpm --dir /home/ann/work remove @iapeer/cli',
+  ],
   ['a copy', '/opt/iapeer it', "rm -rf '/opt/iapeer it'"],
 ])(
   'of a program that %s installed, the uninstallation names the command that removes it',

@@ -132,8 +132,8 @@ function incidentOf(group: readonly Examined[], cause: string): Incident | undef
 /**
  * Finds the incidents among deaths. The deaths of an incident are at most five seconds apart and share a cause: the same
  * killer, memory limit, machine, unit or boot in the evidence, units that were stopped together, or the same signal or a
- * kill command of an unknown sender to three or more peers. Servers that were found dead with their recorders are an incident if they can have died
- * at one moment. Deaths at the same time without a shared cause are not an incident.
+ * kill command of an unknown sender to three or more peers. Servers that were found dead with their recorders are an incident if they
+ * can have died at one moment. Deaths at the same time without a shared cause are not an incident.
  */
 export function groupIncidents(deaths: readonly Death[]): Incident[] {
   return incidentsOf(deaths.map(examined))

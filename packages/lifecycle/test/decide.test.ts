@@ -39,18 +39,23 @@ describe('the action for a session', () => {
 describe('the next step after the end of a session', () => {
   const input = { restarts: 0, inLoop: false, chance: 0.5, desired: 'none' } as const
   it.each([
-    [{}, 'crash', input, { kind: 'stay-down' }],
+    [{}, 'crash', input, { kind: 'stay-down', why: 'policy' }],
     [{ restart: 'on-failure' }, 'crash', input, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
     [{ restart: 'resume' }, 'crash', input, { kind: 'start', mode: 'resume', afterMs: 1_000 }],
-    [{ restart: 'on-failure' }, 'self-close', input, { kind: 'stay-down' }],
+    [{ restart: 'on-failure' }, 'self-close', input, { kind: 'stay-down', why: 'policy' }],
     [{ restart: 'always' }, 'self-close', input, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
     [{ restart: 'always' }, 'crash', input, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
     [{ restart: 'always' }, 'crash', { ...input, inLoop: true }, { kind: 'crash-loop' }],
     [{ restart: 'always' }, 'self-close', { ...input, desired: 'stopped' }, { kind: 'stay-down' }],
     [{ restart: 'always' }, 'stopped', input, { kind: 'stay-down' }],
     [{ restart: 'always' }, 'idle', input, { kind: 'stay-down' }],
-    [{ restart: 'always' }, 'reboot', input, { kind: 'stay-down' }],
-    [{ wakePolicy: 'ephemeral', restart: 'always' }, 'self-close', input, { kind: 'stay-down' }],
+    [{ restart: 'always' }, 'reboot', input, { kind: 'stay-down', why: 'policy' }],
+    [
+      { wakePolicy: 'ephemeral', restart: 'always' },
+      'self-close',
+      input,
+      { kind: 'stay-down', why: 'policy' },
+    ],
     [{ wakePolicy: 'keep-alive' }, 'self-close', input, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
     [{ wakePolicy: 'keep-alive' }, 'crash', { ...input, inLoop: true }, { kind: 'crash-loop' }],
     [{}, 'crash', { ...input, inLoop: true }, { kind: 'crash-loop' }],
@@ -58,9 +63,14 @@ describe('the next step after the end of a session', () => {
     [{}, 'stopped', { ...input, desired: 'restart' }, { kind: 'start', mode: 'fresh', afterMs: 0 }],
     [{ wakePolicy: 'keep-alive' }, 'stopped', input, { kind: 'stay-down' }],
     [{ wakePolicy: 'keep-alive' }, 'idle', input, { kind: 'stay-down' }],
-    [{ wakePolicy: 'ephemeral', restart: 'on-failure' }, 'crash', input, { kind: 'stay-down' }],
+    [
+      { wakePolicy: 'ephemeral', restart: 'on-failure' },
+      'crash',
+      input,
+      { kind: 'stay-down', why: 'policy' },
+    ],
     [{ afterReboot: 'resume' }, 'reboot', input, { kind: 'start', mode: 'resume', afterMs: 0 }],
-    [{ restart: 'on-failure' }, 'reboot', input, { kind: 'stay-down' }],
+    [{ restart: 'on-failure' }, 'reboot', input, { kind: 'stay-down', why: 'policy' }],
   ] as const)('%j after %s', (policy, end, context, nextStep) => {
     expect(nextStepOf(policy, { end, ...context })).toEqual(nextStep)
   })

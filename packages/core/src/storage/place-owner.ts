@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { errnoOf, IapeerError } from '../errors/index.ts'
+import { makeDirectories } from './private-directory.ts'
 
 /** The nearest file at or above a path that this process can look at, and its owner. */
 interface Place {
@@ -56,5 +56,5 @@ export function assertOwnPlace(path: string): void {
  */
 export async function makeUserDirectory(path: string): Promise<void> {
   assertOwnPlace(path)
-  await mkdir(path, { recursive: true, mode: 0o755 })
+  await makeDirectories(path, 0o755)
 }

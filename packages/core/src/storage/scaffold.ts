@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs'
 import { chmod, stat } from 'node:fs/promises'
 import { IapeerError } from '../errors/index.ts'
 import type { RootLayout } from '../paths/root-layout.ts'
-import { assertOwnPlace } from './place-owner.ts'
+import { assertOwnPlace, foreignPlaceError } from './place-owner.ts'
 import { makePrivateDirectory } from './private-directory.ts'
 
 const OTHERS = 0o077
@@ -17,12 +17,8 @@ async function makeDirectory(path: string): Promise<Stats> {
       code: 'not-a-directory',
       hint: 'Move that file away, or set IAPEER_ROOT to another directory.',
     })
-  const me = process.geteuid?.()
-  if (me !== undefined && stats.uid !== me)
-    throw new IapeerError(`${path} belongs to user ${stats.uid}, but this process runs as user ${me}`, {
-      code: 'directory-not-ours',
-      hint: 'Set HOME, IAPEER_ROOT or IAPEER_SOCK_DIR to a directory of your own, or run as its owner.',
-    })
+  const foreign = foreignPlaceError(path)
+  if (foreign !== undefined) throw foreign
   return stats
 }
 

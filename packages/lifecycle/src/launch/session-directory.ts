@@ -94,10 +94,11 @@ export async function sweepSessionDirectories(root: string): Promise<void> {
   const parent = sessionsDirectory(root)
   // Listed before the sessions are read: a session that is enrolled meanwhile is not in the list.
   const names = (await namesIn(parent)).filter((name) => NAME.test(name))
+  const isShared = isOutside(root)
   const used = new Set((await listSessions(root)).map(({ mail }) => mail?.directory))
   for (const name of names) {
     const directory = join(parent, name)
-    if (used.has(directory) || (isOutside(root) && ((await rootOf(directory)) ?? root) !== root)) continue
+    if (used.has(directory) || (isShared && ((await rootOf(directory)) ?? root) !== root)) continue
     await removeIfOver(directory).catch((error: unknown) => {
       if (errnoOf(error) === undefined) throw error
     })

@@ -11,7 +11,8 @@ export interface Policy {
 
 /** What follows the end of a session. */
 export type NextStep =
-  | { readonly kind: 'stay-down' }
+  /** `policy`: its profile asks for no restart. Otherwise it was stopped. */
+  | { readonly kind: 'stay-down'; readonly why?: 'policy' }
   | { readonly kind: 'crash-loop' }
   | ({ readonly kind: 'start'; readonly afterMs: number } & StartMode)
 
@@ -100,8 +101,8 @@ export function nextStepOf(policy: Policy, input: EndOfSession): NextStep {
   if (desired === 'restart') return { kind: 'start', mode: input.restartMode ?? 'fresh', afterMs: 0 }
   // This precedes the policy: from now on a start is refused until the crash loop is reset.
   if (input.inLoop && end === 'crash') return { kind: 'crash-loop' }
-  if (end === 'stopped' || end === 'idle' || policy.wakePolicy === 'ephemeral') return { kind: 'stay-down' }
-  const mode = restartMode(policy, end)
-  if (mode === undefined) return { kind: 'stay-down' }
+  if (end === 'stopped' || end === 'idle') return { kind: 'stay-down' }
+  const mode = policy.wakePolicy === 'ephemeral' ? undefined : restartMode(policy, end)
+  if (mode === undefined) return { kind: 'stay-down', why: 'policy' }
   return { kind: 'start', ...mode, afterMs: waitMs(input) }
 }

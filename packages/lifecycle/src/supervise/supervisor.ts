@@ -425,7 +425,8 @@ export class FleetSupervisor {
         await this.#attempt('mass death', () => this.#massDeaths.note(identity, Date.now()))
     }
     const plan = nextStep.kind === 'start' ? { mode: nextStep.mode, ms: nextStep.afterMs } : {}
-    await this.#log.note({ ev: 'supervise', identity, action: nextStep.kind, after: end, mute, ...plan })
+    const why = nextStep.kind === 'stay-down' ? nextStep.why : undefined
+    await this.#log.note({ ev: 'supervise', identity, action: nextStep.kind, after: end, why, mute, ...plan })
   }
 
   /** Writes the notifications that no death causes to the outbox. */

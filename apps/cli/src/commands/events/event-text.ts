@@ -69,7 +69,8 @@ const muteNote = (cause: string): string =>
 
 /** The texts of what the daemon, or a command in its place, did about a peer. */
 const ACTIONS: Readonly<Record<SuperviseAction, Describe>> = {
-  'stay-down': (of) => `not restarted, as its restart policy says${after(of('after'))}`,
+  'stay-down': (of) =>
+    `not restarted${of('why') === 'policy' ? ', as its profile asks for no restart' : ''}${after(of('after'))}`,
   start: (of) =>
     `restarting${inTime(of('ms'))}${MODES[of('mode')] ?? ''}${after(of('after'))}${muteNote(of('mute'))}`,
   'crash-loop': (of) =>

@@ -60,17 +60,19 @@ function npmRemoval(directory: string): string {
 }
 
 /**
- * Returns where a program is, and the command that removes it: a package of Debian, Homebrew or npm, or a clone.
+ * Returns where a program is, and the command that removes it: a package of Debian, Homebrew, npm or pnpm, or a clone.
  * @param main the file that Node.js runs, without symbolic links
  */
 export function removalOf(main: string): readonly [path: string, command: string] {
   const app = dirname(dirname(main))
   if (app === DEBIAN) return [app, 'sudo apt remove iapeer']
   if (app.includes(`${sep}Cellar${sep}iapeer${sep}`)) return [app, 'brew uninstall iapeer']
-  const parts = app.split(`${sep}node_modules${sep}`)
-  if (parts.length > 1 && parts[0]?.includes(`${sep}.pnpm`) === true)
-    return [app, 'pnpm remove --global @iapeer/cli']
-  if (parts.length > 1) return [app, npmRemoval(parts.slice(0, -1).join(`${sep}node_modules${sep}`))]
+  const [project = '', ...below] = app.split(join(sep, 'node_modules', sep))
+  if (app.includes(`${sep}.pnpm${sep}`)) {
+    const isGlobal = app.includes(join(sep, 'pnpm', 'global', sep))
+    return [app, `pnpm ${isGlobal ? 'remove --global' : `--dir ${shellQuoted(project)} remove`} @iapeer/cli`]
+  }
+  if (below.length > 0) return [app, npmRemoval(project)]
   const clone = app.endsWith(join(sep, 'apps', 'cli')) ? dirname(dirname(app)) : app
   return [clone, `rm -rf ${shellQuoted(clone)}`]
 }

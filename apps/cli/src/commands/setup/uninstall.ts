@@ -40,10 +40,16 @@ command only.
 
 Asks at a terminal. Without one, --stop-peers or --keep-peers is required.`
 
+/** Whether the options say that peers are stopped or kept; undefined if they say neither. */
+function chosenBy({ stopPeers, keepPeers }: Options): 'stop' | 'keep' | undefined {
+  if (stopPeers) return 'stop'
+  return keepPeers ? 'keep' : undefined
+}
+
 /** Whether peers are stopped or kept; undefined if the person cancels. */
 async function decide(options: Options, { peers, watches }: Survey): Promise<'stop' | 'keep' | undefined> {
-  if (options.stopPeers) return 'stop'
-  if (options.keepPeers) return 'keep'
+  const chosen = chosenBy(options)
+  if (chosen !== undefined) return chosen
   if (peers.length + watches.length === 0) return 'stop'
   const names = [...peers, ...watches.map(({ identity }) => identity)].join(', ')
   const answer = await ask(`Running: ${names}. Stop all, keep them running, or cancel? [stop/keep/CANCEL]`)
@@ -152,10 +158,8 @@ export default defineCommand({
     const root = iapeerRoot()
     const found = await survey(root)
     const isAsking = canAsk() && !options.json
-    if (isAsking) {
-      const choice = options.stopPeers ? 'stop' : options.keepPeers ? 'keep' : undefined
-      print(planText(root, found, { choice, deletesRecords: options.deleteRecords }))
-    }
+    const { deleteRecords: deletesRecords } = options
+    if (isAsking) print(planText(root, found, { choice: chosenBy(options), deletesRecords }))
     const choice = await decide(options, found)
     const isKept = choice === 'keep' && options.deleteRecords
     if (isKept) process.stderr.write('iapeer: --delete-records needs the peers to be stopped\n')
