@@ -73,6 +73,11 @@ it.each([
     'pnpm remove --global @iapeer/cli',
   ],
   [
+    'pnpm 12',
+    '/home/ann/.local/share/pnpm/store/v11/links/@iapeer/cli/0.2.0/0c2b17b74d82/node_modules/@iapeer/cli',
+    'pnpm remove --global @iapeer/cli',
+  ],
+  [
     'a project of pnpm',
     '/home/ann/work/node_modules/.pnpm/@iapeer+cli@0.2.0/node_modules/@iapeer/cli',
     'pnpm --dir /home/ann/work remove @iapeer/cli',

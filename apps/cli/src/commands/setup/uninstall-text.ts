@@ -52,6 +52,9 @@ export function planText(root: string, found: Survey, { choice, deletesRecords }
 /** Where the Debian package has the program. */
 const DEBIAN = '/usr/share/iapeer'
 
+/** Where pnpm 12 has global packages: links of its store. Earlier versions have them in `pnpm/global`. */
+const PNPM_STORE = /\/store\/v\d+\/links\//
+
 /** Returns how npm removes the package that is in `<directory>/node_modules`: a global one is in the `lib` of its prefix. */
 function npmRemoval(directory: string): string {
   const isGlobal = basename(directory) === 'lib'
@@ -68,8 +71,9 @@ export function removalOf(main: string): readonly [path: string, command: string
   if (app === DEBIAN) return [app, 'sudo apt remove iapeer']
   if (app.includes(`${sep}Cellar${sep}iapeer${sep}`)) return [app, 'brew uninstall iapeer']
   const [project = '', ...below] = app.split(join(sep, 'node_modules', sep))
-  if (app.includes(`${sep}.pnpm${sep}`)) {
-    const isGlobal = app.includes(join(sep, 'pnpm', 'global', sep))
+  const isInStore = PNPM_STORE.test(app)
+  if (isInStore || app.includes(`${sep}.pnpm${sep}`)) {
+    const isGlobal = isInStore || app.includes(join(sep, 'pnpm', 'global', sep))
     return [app, `pnpm ${isGlobal ? 'remove --global' : `--dir ${shellQuoted(project)} remove`} @iapeer/cli`]
   }
   if (below.length > 0) return [app, npmRemoval(project)]
