@@ -56,15 +56,18 @@ evidence_run() {
   return $evidence_run_code
 }
 
-# evidence_run_client SECONDS ARGS: runs a tmux client of SERVER on SOCKET: the tmux on disk, else the server's own program,
-# because after an upgrade the server may refuse the tmux on disk. Compares the start token before and after opening the
-# program, so that the program of a reused pid never runs.
+# evidence_run_client SECONDS ARGS: runs a tmux client of SERVER on SOCKET: the tmux on disk, else the server's own program if that
+# is another file, because after an upgrade the server may refuse the tmux on disk. Compares the start token before and after
+# opening the program, so that the program of a reused pid never runs.
 evidence_run_client() {
   evidence_run_client_limit=$1
   shift
   evidence_run "$evidence_run_client_limit" "$TMUX_BIN" -S "$SOCKET" "$@" && return 0
   evidence_run_client_code=$?
   [ "$evidence_run_client_code" -lt 128 ] && process_check "$SERVER" && [ "$ID_STATE" = alive ] || return "$evidence_run_client_code"
+  # A shell without -ef tries it anyway.
+  # shellcheck disable=SC3013
+  ! [ "$TMUX_BIN" -ef "/proc/$SERVER_PID/exe" ] 2>/dev/null || return "$evidence_run_client_code"
   { command exec 5<"/proc/$SERVER_PID/exe"; } 2>/dev/null || return "$evidence_run_client_code"
   process_check "$SERVER"
   [ "$ID_STATE" = alive ] || return "$evidence_run_client_code"

@@ -1,8 +1,11 @@
-import { rmSync } from 'node:fs'
+import { rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { copyProgram, refusingPair, run, serverAt } from '@iapeer/dev/testing'
+import { formatProcessId } from '@iapeer/core/process'
+import { campaignCases, copyProgram, refusingPair, run, serverAt, startServer } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { ensureCanary } from '../src/index.ts'
+import { findTmux } from '../src/process/spawn.ts'
+import { assets, presentShells } from './by-shell.ts'
 import { deathOf, recordOf, roots } from './support.ts'
 
 const newRoot = roots()
@@ -71,3 +74,40 @@ describe.runIf(isLinux)('a watch over a server that refuses the tmux on the PATH
     })
   })
 })
+
+/** Runs a client that fails, and prints each program that was tried. */
+const FAILING_CLIENT = `
+. "$IAPEER_LIB/library.sh"
+eval "real_$(sed -n '/^evidence_run() {/,/^}/p' "$IAPEER_LIB/evidence.sh")"
+evidence_run() { printf '%s\n' "$2"; real_evidence_run "$@"; }
+evidence_run_client 1 -N has-session -t =nobody
+printf 'code %s\n' $?
+`
+
+describe.runIf(isLinux).each(campaignCases(presentShells).map((shell) => ({ shell, name: shell.join(' ') })))(
+  'a client of a recorder under $name',
+  ({ shell: [file, ...args] }) => {
+    const own = '/proc/self/fd/5'
+    it.each([
+      { tmux: 'the program of the server', tried: [] },
+      { tmux: 'a link to it', tried: [] },
+      { tmux: 'a copy of it', tried: [own] },
+      { tmux: 'a missing file', tried: [own] },
+    ])('that fails with $tmux tries $tried.length others', async ({ tmux, tried }) => {
+      const root = newRoot()
+      const server = await startServer(root.socket(), 'exec sleep 1000')
+      root.track(server.end)
+      const path = join(root.path, 'other-tmux')
+      if (tmux === 'a link to it') symlinkSync(findTmux(), path)
+      if (tmux === 'a copy of it') copyProgram(findTmux(), path)
+      const program = tmux === 'the program of the server' ? findTmux() : path
+      const env = {
+        ...{ PATH: process.env['PATH'], HOME: root.path, IAPEER_LIB: assets, LIB: assets, TMUX_BIN: program },
+        ...{ SOCKET: server.socketPath, SERVER: formatProcessId(server.id), SERVER_PID: String(server.pid) },
+      }
+      const { stdout, stderr } = await run(file, [...args, '-c', FAILING_CLIENT], { env })
+      expect(stderr).toBe('')
+      expect(stdout.trim().split('\n')).toEqual([program, ...tried, 'code 1'])
+    })
+  },
+)

@@ -12,13 +12,15 @@ import { isGoneWithin } from './processes.ts'
 import type { Site } from './site.ts'
 
 /**
- * What runs in the pane: it exits with code 3 when it gets SIGUSR1, takes more and more memory when it gets SIGUSR2, and is ended by every
- * other signal. It takes part in messages by its directory, and appends to the file `$1` when it begins with one and when it has taken it.
+ * What runs in the pane: it exits with code 3 when it gets SIGUSR1, takes 256 MiB when it gets SIGUSR2, and is ended by every other signal.
+ * It takes part in messages by its directory, and appends to the file `$1` when it begins with one and when it has taken it.
+ * Without messages it waits for input, as most agents do: that costs no process. A shell that runs no trap while it reads (Bash 3.2 of macOS)
+ * sleeps instead.
  */
-const SCRIPT = `
+const script = (hasMail: boolean): string => `
 mail=\${IAPEER_MAIL_DIR:?}/mail
 trap 'exit 3' USR1
-trap 'x=; while :; do x="$x$(head -c 1048576 /dev/zero | tr "\\0" x)"; done' USR2
+trap 'x=$(head -c 4194304 /dev/zero | tr "\\0" x); for _ in 1 2 3 4 5 6; do x=$x$x; done' USR2
 mkdir -p "$mail/new" "$mail/work" "$mail/taken"
 while :; do
   for path in "$mail"/new/*.json; do
@@ -27,7 +29,7 @@ while :; do
     echo "begun $name" >>"$1"
     mv "$mail/work/$name" "$mail/taken/$name" && echo "taken $name" >>"$1"
   done 2>>"$1.errors"
-  sleep 0.2
+  ${hasMail || process.platform === 'darwin' ? 'sleep 0.2' : 'read -r _ || sleep 1'}
 done`
 const EXIT_MS = 20_000
 /** Who stops the peers of a drill, in their records. */
@@ -95,7 +97,7 @@ export async function startDrillPeer(site: Site, name: string, isRestarted: bool
     await createPeer(site.root, {
       personality: toPersonality(name),
       defaultRuntime: toRuntime('command'),
-      command: ['sh', '-c', SCRIPT, 'drill-peer', noteFileOf(site.directory, name)],
+      command: ['sh', '-c', script(site.hasMail), 'drill-peer', noteFileOf(site.directory, name)],
     })
     if (isRestarted) await updatePeer(site.root, name, { restart: 'on-failure' })
     if (site.hasMail) await takePartInMail(site, name)

@@ -1,4 +1,4 @@
-import { closeSync, type FSWatcher, fstatSync, openSync, readSync, watch } from 'node:fs'
+import { closeSync, type FSWatcher, fstatSync, openSync, readSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { type ExitRecord, parseExitsLog } from '@iapeer/forensics'
@@ -24,6 +24,7 @@ export class RecordFollower {
   readonly #counts = new Map<string, number>()
   #recent: SeenRecord[] = []
   #file: { readonly descriptor: number; readonly inode: number } | undefined
+  readonly #bytes = Buffer.alloc(64 * 1024)
   #offset = 0
   #rest = ''
   #watcher: FSWatcher | undefined
@@ -95,13 +96,10 @@ export class RecordFollower {
   look(): void {
     try {
       this.#readNew()
+      if (this.#file !== undefined && statSync(this.#path).ino === this.#file.inode) return
+      // Rotated, or the first one: what follows is in another file.
       const now = openSync(this.#path, 'r')
       const { ino } = fstatSync(now)
-      if (this.#file?.inode === ino) {
-        closeSync(now)
-        return
-      }
-      // Rotated, or the first one: what follows is in another file.
       if (this.#file !== undefined) closeSync(this.#file.descriptor)
       this.#file = { descriptor: now, inode: ino }
       this.#offset = 0
@@ -113,7 +111,7 @@ export class RecordFollower {
 
   #readNew(): void {
     if (this.#file === undefined) return
-    const bytes = Buffer.alloc(64 * 1024)
+    const bytes = this.#bytes
     for (;;) {
       const count = readSync(this.#file.descriptor, bytes, 0, bytes.length, this.#offset)
       if (count === 0) break

@@ -32,9 +32,13 @@ export interface RecordLimits {
 const LIMITS: RecordLimits = { recordMs: 20_000, silenceMs: 500 }
 const RECOVERY_MS = 60_000
 const SNAPSHOT_MS = 10_000
+/** Held starts are released with every so many looks for the next run of a peer: about once in a second. */
+const LOOKS_PER_RELEASE = 10
 /** One of so many peers that nothing may start again is watched for longer than the daemon needs to start one. */
 const WATCHED_LONG = 4
 const RESTART_MS = 4_000
+/** Deaths within this time are judged together. The deaths of a drill follow each other without end, and all of them would be read each time. */
+const NEAR_MS = 15_000
 /** How long a verdict may be provisional. */
 const VERDICT_MS = 40_000
 
@@ -64,8 +68,11 @@ async function verdictOf(
   { verdicts = [] }: Expected,
 ): Promise<VerdictWord | undefined> {
   let verdict: VerdictWord | undefined
+  const atMs = Date.parse(record.ts)
+  const isNear = ({ ts }: ExitRecord): boolean => Math.abs(Date.parse(ts) - atMs) < NEAR_MS
   const isExpected = async (): Promise<true | undefined> => {
-    const [death] = await judgeAmong(site.root, site.records.recent, (one) => one === record)
+    const near = site.records.recent.filter(isNear)
+    const [death] = await judgeAmong(site.root, near, (one) => one === record)
     verdict = death?.judged.verdict
     return verdicts.length === 0 || verdicts.some((one) => one === verdict) || undefined
   }
@@ -79,11 +86,12 @@ async function verdictOf(
  * @returns undefined if there is none within the limit
  */
 async function nextGeneration(site: Site, name: string, before: string): Promise<Generation | undefined> {
+  let looks = 0
   return waitUntil(
     async () => {
       const now = await runningGeneration(site, identityOf(name))
       if (now !== undefined && now.gen !== before) return now
-      await releaseStartsOf(site.root)
+      if (looks++ % LOOKS_PER_RELEASE === 0) await releaseStartsOf(site.root)
       return undefined
     },
     { limitMs: RECOVERY_MS, everyMs: 100 },

@@ -1,4 +1,4 @@
-import type { Stats } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
 import { chmod, stat } from 'node:fs/promises'
 import { IapeerError } from '../errors/index.ts'
 import type { RootLayout } from '../paths/root-layout.ts'
@@ -7,6 +7,20 @@ import { makePrivateDirectory } from './private-directory.ts'
 
 const OTHERS = 0o077
 const OTHERS_WRITE = 0o022
+
+/**
+ * Returns whether a directory exists as it must be, so that nothing is to be made, changed or explained. Each launch and stop asks that of
+ * all directories of a root.
+ * @param others the access of other users that it must not have
+ */
+function isReady(path: string, others: number): boolean {
+  try {
+    const stats = statSync(path)
+    return stats.isDirectory() && stats.uid === process.geteuid?.() && (stats.mode & others) === 0
+  } catch {
+    return false
+  }
+}
 
 async function makeDirectory(path: string): Promise<Stats> {
   assertOwnPlace(path)
@@ -24,6 +38,7 @@ async function makeDirectory(path: string): Promise<Stats> {
 
 /** Creates a directory that the user chose and may use for other files: its mode is checked, not changed. */
 async function makeChosen(path: string): Promise<void> {
+  if (isReady(path, OTHERS_WRITE)) return
   const stats = await makeDirectory(path)
   if ((stats.mode & OTHERS_WRITE) === 0) return
   throw new IapeerError(`other users can write to ${path}`, {
@@ -34,6 +49,7 @@ async function makeChosen(path: string): Promise<void> {
 
 /** Creates a directory that only iapeer uses, and removes the access of other users from an existing one. */
 async function makeOwn(path: string): Promise<void> {
+  if (isReady(path, OTHERS)) return
   const stats = await makeDirectory(path)
   if ((stats.mode & OTHERS) !== 0) await chmod(path, 0o700)
 }

@@ -29,7 +29,8 @@ async function run(...argv: readonly [string, ...string[]]): Promise<string | un
 /** Writes until there is no space for so many bytes. */
 async function writeAll(file: FileHandle, size: number): Promise<void> {
   try {
-    while ((await file.write(Buffer.alloc(size))).bytesWritten === size);
+    const zeros = Buffer.alloc(size)
+    while ((await file.write(zeros)).bytesWritten === size);
   } catch (error) {
     if (errnoOf(error) !== 'ENOSPC') throw error
   }
