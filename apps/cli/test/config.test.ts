@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isFullCampaign, until } from '@iapeer/dev/testing'
+import { isFullCampaign, run, until } from '@iapeer/dev/testing'
 import { stopDaemon } from '@iapeer/host'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { afterEach, expect, it } from 'vitest'
@@ -42,6 +42,27 @@ it('config set refuses bad values with exit code 2, and prints no secret', async
   ]
   for (const { stdout, stderr } of printed) expect(stdout + stderr).not.toContain('s3cret')
   expect(readFileSync(join(home.root, 'config.toml'), 'utf8')).toContain('s3cret')
+})
+
+it('set says that a peer which has died already is not restarted by its new policy', async () => {
+  const home = newHome()
+  const set = async (...changes: string[]) => (await home.iapeer('set', 'bob', ...changes)).stderr
+  await home.iapeer('create', 'bob', '--', 'sh', '-c', 'read -r _; exit 3')
+  expect(await set('restart=always')).not.toContain('ended')
+  await home.iapeer('start', 'bob')
+  expect(await set('restart=on-failure')).not.toContain('ended')
+  await set('restart=no')
+  const [session] = await listSessions(home.root)
+  await run('tmux', ['-S', String(session?.socketPath), 'send-keys', '-t', ':', 'Enter'])
+  await until(
+    'the end of bob',
+    async () => jsonLines((await home.iapeer('list', '--json')).stdout)[0]?.['state'] === 'failed',
+  )
+  const line = 'iapeer: bob has ended already, and is not restarted for that; iapeer start bob starts it\n'
+  expect(await set('restart=always')).toContain(line)
+  expect(await set('idle-secs=30')).not.toContain('ended')
+  expect(await set('restart=no')).not.toContain('ended')
+  expect(await set('restart=always', 'wake_policy=keep-alive')).not.toContain('ended')
 })
 
 it.runIf(isFullCampaign())(

@@ -55,7 +55,7 @@ it('daemon restart replaces the daemon; peers, servers and recorders go on, and 
 
   const printed = await ok('daemon', 'restart')
   const now = await pid()
-  expect(printed).toBe(`● the daemon is restarted: pid ${now}; the peers keep running\n`)
+  expect(printed).toBe(`● the daemon is restarted: pid ${now}; 2 peers keep running\n`)
   expect(now).not.toBe(old.pid)
   expect(await observeProcess(old)).toBe('gone')
   expect(await processes()).toEqual(before)

@@ -53,9 +53,7 @@ describe('iapeer daemon', () => {
     expect((await iapeer('daemon', 'status')).stdout).toMatch(
       new RegExp(`^● the daemon is running: pid ${pid}, since `),
     )
-    expect((await iapeer('daemon', 'stop')).stdout).toBe(
-      `○ the daemon (pid ${pid}) is stopped; the peers keep running\n`,
-    )
+    expect((await iapeer('daemon', 'stop')).stdout).toBe(`○ the daemon (pid ${pid}) is stopped\n`)
     expect((await iapeer('daemon', 'logs')).stdout).toMatch(
       /^(?:.*INFO: (?:the MCP server listens|MCP over HTTP is off).*\n)?\[[\d-]{10} [\d:]{8}\] INFO: iapeerd started \{"version":.*\}\n.*INFO: iapeerd stops; peers keep running \{"why":"SIGTERM"\}\n$/,
     )

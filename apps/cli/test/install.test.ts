@@ -139,9 +139,7 @@ describe('the packed command, installed alone', () => {
       }
       await ok('start', 'bob')
       await ok('stop', 'bob')
-      expect(await ok('daemon', 'stop')).toBe(
-        `○ the daemon (pid ${pid}) is stopped; the peers keep running\n`,
-      )
+      expect(await ok('daemon', 'stop')).toBe(`○ the daemon (pid ${pid}) is stopped\n`)
       const { stdout: unit } = await iapeer('service', 'install', '--print')
       expect(unit).toContain(join(directory, 'dist', 'iapeerd.js'))
       expect(await ok('demo')).toMatch(/All processes and files of the demo are removed/)

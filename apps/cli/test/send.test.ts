@@ -76,7 +76,7 @@ describe('iapeer send', () => {
       exitCode: 7,
       stdout: '',
       stderr: expect.stringMatching(
-        /^iapeer: m_\w+ was returned: down: a person has stopped it; it gets no messages until it is started\n$/,
+        /^iapeer: m_\w+ to down was returned: a person has stopped it; it gets no messages until it is started\n$/,
       ),
     })
     const held = await home.iapeer('send', 'strict', 'hi', '--wait', 'taken', ...as)

@@ -116,7 +116,11 @@ describe('iapeer uninstall', () => {
       mkdirSync(join(file, '..'), { recursive: true })
       writeFileSync(file, await ok('completion', shell))
     }
-    writeFileSync(at('.bashrc'), 'x=1\n. ~/.local/share/bash-completion/completions/iapeer\n')
+    writeFileSync(
+      at('.bashrc'),
+      'x=1\n. ~/.local/share/bash-completion/completions/iapeer\nexport PATH="$HOME/.local/bin:$PATH"\n',
+    )
+    writeFileSync(at('.profile'), 'if :; then\n  PATH="$HOME/.local/bin:$PATH"\nfi\n')
     const [ann, bob] = [await session('ann'), await session('bob')]
     const daemon = await answeringDaemon(root)
 
@@ -139,6 +143,10 @@ describe('iapeer uninstall', () => {
       expect(printed).toContain(`removed ${file}`)
     }
     expect(printed).toMatch(new RegExp(`${at('.bashrc')}:2 +names iapeer; delete that line`))
+    expect(printed).toMatch(
+      new RegExp(`${at('.bashrc')}:3 +puts ~/.local/bin on your PATH; delete that line`),
+    )
+    expect(printed).not.toContain(at('.profile'))
     expect(printed).toMatch(new RegExp(`${root} .*peers \\(homes\\).*rm -rf ${root}`))
     expect(readFileSync(at('.bashrc'), 'utf8')).toContain('completions/iapeer')
     expect(existsSync(join(root, 'logs', 'iapeer', 'exits.log'))).toBe(false)

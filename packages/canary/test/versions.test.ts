@@ -80,7 +80,7 @@ const FAILING_CLIENT = `
 . "$IAPEER_LIB/library.sh"
 eval "real_$(sed -n '/^evidence_run() {/,/^}/p' "$IAPEER_LIB/evidence.sh")"
 evidence_run() { printf '%s\n' "$2"; real_evidence_run "$@"; }
-evidence_run_client 1 -N has-session -t =nobody
+evidence_run_client 1 -N has-session -t =absent
 printf 'code %s\n' $?
 `
 

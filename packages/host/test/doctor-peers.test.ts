@@ -191,7 +191,7 @@ describe('recorders', () => {
   it('that died are a warning, and so is a dead server without a record; --fix records the death', async () => {
     const { runCheck, peer, root } = newHost()
     const session = await peer('bob')
-    expect(await runCheck('canaries')).toMatchObject([{ level: 'ok', what: '1 tmux server is watched' }])
+    expect(await runCheck('canaries')).toMatchObject([{ level: 'ok', what: '1 tmux server has a recorder' }])
     process.kill(await guardOf(root, 'command-bob'), 'SIGKILL')
     await until('the loss', async () => (await runCheck('canaries'))[0]?.id === 'lost-canary')
     process.kill(session.server.pid, 'SIGKILL')

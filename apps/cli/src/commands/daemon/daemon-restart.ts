@@ -4,6 +4,7 @@ import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
 import { startDaemonNow } from './bring-up-daemon.ts'
+import { keepRunning } from './running-peers.ts'
 
 export default defineCommand({
   name: 'daemon restart',
@@ -11,12 +12,13 @@ export default defineCommand({
   exitCodes: { 5: 'the daemon does not answer' },
   options: { json: JSON_OUTPUT },
   run: async ({ options }) => {
-    const before = await stopDaemon(iapeerRoot())
+    const root = iapeerRoot()
+    const before = await stopDaemon(root)
     const { health, socketPath } = await startDaemonNow()
     const { pid, version } = health
     const state = before.state === 'stopped' ? 'started' : 'restarted'
     if (options.json) return printJson({ state, pid, version, socketPath })
     const was = state === 'started' ? 'was not running, and is started' : 'is restarted'
-    print(`${paint('green', '●')} the daemon ${was}: pid ${pid}; the peers keep running`)
+    print(`${paint('green', '●')} the daemon ${was}: pid ${pid}${await keepRunning(root)}`)
   },
 })

@@ -119,6 +119,12 @@ function printAnswer({ answer, message }: Sent): void {
   note(`${answer.id} answers ${message.id}`)
 }
 
+/** Returns what became of a message at once: `m_... to bob was returned: it takes no messages`. */
+function receiptText({ id, to, state }: Sent['message'], note: string): string {
+  const said = note.startsWith(`${to}: `) ? note.slice(to.length + 2) : note
+  return state === 'returned' ? `${id} to ${to} was returned: ${said}` : `${id} is stored: ${said}`
+}
+
 function printSent(sent: Sent, { wait = 'stored', json }: SendOptions, receipt: Receipt): void {
   const { outcome, message, answer, notWithdrawn } = sent
   if (json) {
@@ -130,11 +136,7 @@ function printSent(sent: Sent, { wait = 'stored', json }: SendOptions, receipt: 
     const known = reasonText(message.why)
     // The note of the receipt says more than the word in the message, while that word is the reason.
     const isSame = receipt.note !== undefined && known === reasonText(receipt.why)
-    note(
-      isSame && outcome !== 'timeout'
-        ? `${message.id} ${message.state === 'returned' ? 'was returned' : 'is stored'}: ${receipt.note}`
-        : outcomeText(sent),
-    )
+    note(isSame && outcome !== 'timeout' ? receiptText(message, receipt.note) : outcomeText(sent))
   }
   if (notWithdrawn !== undefined) note(`${message.id} cannot be taken back: ${notWithdrawn}`)
   const kept = keptText(sent)

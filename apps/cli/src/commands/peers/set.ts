@@ -18,6 +18,7 @@ import { JSON_OUTPUT } from '../options.ts'
 import { limitChanges, limitLines, limitsEdit } from './limit-changes.ts'
 import { reportUnenforced } from './limits-text.ts'
 import { existingDirectory, PERMISSIONS_OPTION } from './new-peer.ts'
+import { reportNotRestarted } from './not-restarted.ts'
 import { PEER } from './peer-argument.ts'
 import { peerEntry } from './peer-entry.ts'
 import { reportMissingDaemon } from './without-daemon.ts'
@@ -136,5 +137,6 @@ config.toml applies. docs/configuration.md says what each limit does.`,
       print(plain(line))
     if (limits.size > 0) await reportUnenforced()
     await reportMissingDaemon(profile)
+    if (values.has('restart')) await reportNotRestarted(profile)
   },
 })

@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { readRegularFile } from '@iapeer/core/storage'
+import { PATH_LINE } from './launcher.ts'
 
 /** Returns where `iapeer completion --help` tells a person to put the script of each shell. */
 function completionPaths(env: NodeJS.ProcessEnv): readonly string[] {
@@ -37,14 +38,20 @@ export async function completionFiles(env: NodeJS.ProcessEnv = process.env): Pro
 
 const SHELL_FILES = ['.bashrc', '.bash_profile', '.profile', '.zshrc', join('.config', 'fish', 'config.fish')]
 
-/** Returns the lines of the person's shell files that load the completion: `<path>:<line>`. iapeer does not edit these files. */
-export async function completionLines(): Promise<string[]> {
+/** Returns the chosen lines of the person's shell files: `<path>:<line>`. iapeer does not edit these files. */
+async function shellLines(isChosen: (line: string) => boolean): Promise<string[]> {
   const found: string[] = []
   for (const name of SHELL_FILES) {
     const path = join(homedir(), name)
     const lines = (await textOf(path)).split('\n')
-    for (const [at, line] of lines.entries())
-      if (/iapeer completion|completions\/iapeer|alias iapeer=/.test(line)) found.push(`${path}:${at + 1}`)
+    for (const [at, line] of lines.entries()) if (isChosen(line)) found.push(`${path}:${at + 1}`)
   }
   return found
 }
+
+/** Returns the lines that load the completion. */
+export const completionLines = (): Promise<string[]> =>
+  shellLines((line) => /iapeer completion|completions\/iapeer|alias iapeer=/.test(line))
+
+/** Returns the lines that `iapeer install` tells a person to add. */
+export const pathLines = (): Promise<string[]> => shellLines((line) => line.trim() === PATH_LINE)

@@ -132,17 +132,19 @@ export const commandOnPath = (env = process.env): string | undefined =>
     .map((directory) => join(directory, 'iapeer'))
     .find(isExecutable)
 
-/** Returns the command that puts a directory on the PATH of new shells. */
+/** The line of a shell file that puts the directory of the launcher on the PATH. */
+export const PATH_LINE = 'export PATH="$HOME/.local/bin:$PATH"'
+
+/** Returns the command that adds that line, for new shells. */
 export function pathAdvice(env = process.env): string {
-  const line = 'export PATH="$HOME/.local/bin:$PATH"'
   switch (basename(env['SHELL'] ?? '')) {
     case 'bash':
-      return `echo '${line}' >> ~/.bashrc`
+      return `echo '${PATH_LINE}' >> ~/.bashrc`
     case 'zsh':
-      return `echo '${line}' >> ~/.zshrc`
+      return `echo '${PATH_LINE}' >> ~/.zshrc`
     case 'fish':
       return 'fish_add_path ~/.local/bin'
     default:
-      return `echo '${line}' >> ~/.profile`
+      return `echo '${PATH_LINE}' >> ~/.profile`
   }
 }

@@ -2,7 +2,7 @@ import { readdir, realpath } from 'node:fs/promises'
 import { basename, dirname, join, sep } from 'node:path'
 import { ifExists } from '../../if-exists.ts'
 import { table } from '../../table.ts'
-import { completionLines } from './completion-files.ts'
+import { completionLines, pathLines } from './completion-files.ts'
 import { MAIN, shellQuoted } from './launcher.ts'
 import type { Survey } from './survey.ts'
 
@@ -124,6 +124,10 @@ export async function staysText(root: string, found: Survey, { linked, isKept }:
     ...foreignHomes.map((home) => [`  ${home}`, 'the home of a peer; iapeer did not put it into its root']),
     ...linked.map((target) => [`  ${target}`, 'was linked from the root; delete it yourself']),
     ...(await completionLines()).map((line) => [`  ${line}`, 'names iapeer; delete that line']),
+    ...(await pathLines()).map((line) => [
+      `  ${line}`,
+      'puts ~/.local/bin on your PATH; delete that line if you added it for iapeer only',
+    ]),
     ...(service?.isOurs === false
       ? [[`  ${service.path}`, 'the service of another root, or not made by iapeer']]
       : []),

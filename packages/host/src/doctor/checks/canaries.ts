@@ -87,7 +87,11 @@ async function runCanaries({ root, fix }: DoctorContext): Promise<Finding[]> {
   if (findings.length > 0 || now.length === 0) return findings
   const armed = now.filter(({ state }) => state === 'armed').length
   return [
-    { id: 'canaries', level: 'ok', what: `${armed} tmux server${armed === 1 ? ' is' : 's are'} watched` },
+    {
+      id: 'canaries',
+      level: 'ok',
+      what: `${armed} tmux server${armed === 1 ? ' has a recorder' : 's have recorders'}`,
+    },
   ]
 }
 
