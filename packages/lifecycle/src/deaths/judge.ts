@@ -208,24 +208,39 @@ function sizesOf(
 /** Twice the time within which the deaths of one incident follow each other, in milliseconds. */
 const NEIGHBOUR_MS = 10_000
 
+/**
+ * How far from a death its neighbours are looked for, in milliseconds. Where deaths follow each other for hours, each would otherwise be
+ * judged with all of them, and their files read each time.
+ */
+const SPAN_MS = 120_000
+
+interface TimedRecord {
+  readonly record: ExitRecord
+  readonly atMs: number
+}
+
+/**
+ * Returns the deaths that follow a wanted one without a gap, and that one.
+ * @param inOrder in the order of time, or in the reverse order
+ */
+function following(inOrder: readonly TimedRecord[], wanted: ReadonlySet<ExitRecord>): ExitRecord[] {
+  let wantedMs = Number.NaN
+  let lastMs = Number.NaN
+  return inOrder.flatMap(({ record, atMs }) => {
+    if (wanted.has(record)) wantedMs = atMs
+    else if (!(Math.abs(atMs - lastMs) <= NEIGHBOUR_MS && Math.abs(atMs - wantedMs) <= SPAN_MS))
+      wantedMs = Number.NaN
+    lastMs = atMs
+    return Number.isNaN(wantedMs) ? [] : [record]
+  })
+}
+
 /** Returns the wanted deaths and all that may share a cause with one of them, in the order of `records`. */
 function withNeighbours(records: readonly ExitRecord[], wanted: ReadonlySet<ExitRecord>): ExitRecord[] {
   const inOrder = records
     .map((record) => ({ record, atMs: Date.parse(record.ts) }))
     .sort((one, other) => one.atMs - other.atMs)
-  const near = new Set<ExitRecord>()
-  let cluster: ExitRecord[] = []
-  let lastMs = Number.NEGATIVE_INFINITY
-  const take = (): void => {
-    if (cluster.some((one) => wanted.has(one))) for (const one of cluster) near.add(one)
-    cluster = []
-  }
-  for (const { record, atMs } of inOrder) {
-    if (!(atMs - lastMs <= NEIGHBOUR_MS)) take()
-    cluster.push(record)
-    lastMs = atMs
-  }
-  take()
+  const near = new Set([...wanted, ...following(inOrder, wanted), ...following(inOrder.reverse(), wanted)])
   // Deaths by a reboot belong together, however far apart they were noticed.
   const isReboot = ({ cause }: ExitRecord): boolean => cause === 'host-reboot'
   const withReboots = [...wanted].some(isReboot)
