@@ -154,6 +154,9 @@ it('what is wrong is printed with the command that repeats it', () => {
   expect(resultText(result, 'iapeer drill --seed 7 --kinds stop')).toMatch(
     /✕ stop: missed: no death is recorded \(command-p1-0123456789abcdef\)\nRepeat it: iapeer drill --seed 7 --kinds stop\n/,
   )
+  const failed = { ...finding, kind: 'failed', what: 'x', identity: 'command-p1', gen: undefined } as const
+  const text = resultText({ ...result, findings: [failed] }, 'iapeer drill --seed 7')
+  expect(text).toMatch(/An act that failed [^✕]*smaller\s--concurrency\.\nRepeat it: /)
 })
 
 it('Ctrl-C ends a drill, which removes what it has started', async () => {

@@ -1,7 +1,10 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 import { type ExitRecord, parseExitLine } from '@iapeer/forensics'
 import { describe, expect, it } from 'vitest'
-import { judgeAmong } from '../src/deaths/judge.ts'
+import { addendumPath } from '../src/deaths/evidence/addendum.ts'
+import { judgeAmong, judgeDeaths } from '../src/deaths/judge.ts'
 
 const track = asyncCleanups()
 const AT = Date.parse('2027-03-01T12:00:00.000Z')
@@ -58,3 +61,29 @@ describe('a death is judged with', () => {
     expect(await incidentOf(deaths(30, 60_000), 7)).toBe(0)
   })
 })
+
+it.each([1, 400])(
+  'of %i deaths the snapshots, the late evidence and the kept verdicts are found',
+  async (count) => {
+    const root = newRoot()
+    const directory = join(root, 'logs/iapeer/server-deaths')
+    mkdirSync(directory, { recursive: true })
+    const records = deaths(count, 60_000).map((record) => ({
+      ...record,
+      forensics: join(directory, `${record.id}.txt`),
+    }))
+    const [first] = records
+    if (first === undefined) throw new Error('no death')
+    writeFileSync(first.forensics, `session-death format=1\n--- baseline\nts_ms=${AT - 60_000}\n--- end\n`)
+    mkdirSync(dirname(addendumPath(root, first.id)), { recursive: true })
+    writeFileSync(addendumPath(root, first.id), 'death-addendum format=1\n--- journal\nnothing\n--- end\n')
+    const [judged] = await judgeDeaths(root, records, { now })
+    expect(judged?.findings.snapshot?.sections.has('journal')).toBe(true)
+    expect(judged?.kept).toBeUndefined()
+    // Only the newest verdicts are kept at once, so the first death is judged alone.
+    await judgeDeaths(root, [first], { now })
+    const [again] = await judgeDeaths(root, records, { now })
+    expect(again?.kept).toBeDefined()
+    expect(again?.judged.verdict).toBe(judged?.judged.verdict)
+  },
+)

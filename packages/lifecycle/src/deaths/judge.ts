@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
@@ -103,9 +103,17 @@ async function readFindings(
   return { snapshot, witness: parseWitness(witnessText), reports: await readReports(snapshot) }
 }
 
-/** Returns which files of these deaths exist, with one listing per directory: records are kept longer than their snapshots. */
+/** How many paths are looked at one by one. More are looked for in listings, which can have the files of many other deaths. */
+const MOST_PATHS = 500
+
+/**
+ * Returns which files of these deaths exist, also their kept verdicts. Records are kept longer than their snapshots, so for many deaths each directory is listed
+ * instead.
+ */
 async function presentFiles(root: string, records: readonly ExitRecord[]): Promise<ReadonlySet<string>> {
-  const directories = new Set(records.flatMap((record) => filesOf(root, record).map((path) => dirname(path))))
+  const paths = records.flatMap((record) => [...filesOf(root, record), verdictPath(root, record.id)])
+  if (paths.length <= MOST_PATHS) return new Set(paths.filter((path) => existsSync(path)))
+  const directories = new Set(paths.map((path) => dirname(path)))
   const found = new Set<string>()
   for (const directory of directories) {
     for (const name of await namesIn(directory)) found.add(join(directory, name))

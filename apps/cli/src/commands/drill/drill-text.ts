@@ -57,6 +57,8 @@ function kindRow(result: KindResult): string[] {
 
 const HEAD = ['KIND', 'ACTS', 'WRONG', 'RECORD P50', 'P99', 'RUNNING P50', 'P99']
 const MOST_FINDINGS = 20
+const FAILED_ADVICE =
+  'An act that failed was not finished, so it says nothing about the records. On a busy host servers start too late: try a smaller --concurrency.'
 
 function findingsText({ findings }: DrillResult, again: string): string[] {
   if (findings.length === 0) return []
@@ -68,7 +70,8 @@ function findingsText({ findings }: DrillResult, again: string): string[] {
     )
   })
   const more = findings.length > MOST_FINDINGS ? [`and ${findings.length - MOST_FINDINGS} more`] : []
-  return ['', ...lines, ...more, `Repeat it: ${again}`]
+  const advice = findings.some(({ kind }) => kind === 'failed') ? wrap(FAILED_ADVICE, textWidth()) : []
+  return ['', ...lines, ...more, ...advice, `Repeat it: ${again}`]
 }
 
 function outcomeOf({ findings, done, isInterrupted }: DrillResult): string {
