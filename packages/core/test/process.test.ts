@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { until } from '@iapeer/dev/testing'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   formatProcessId,
   identifyProcess,
@@ -15,6 +15,7 @@ import {
   parsePsLines,
   parseSleep,
   readBoot,
+  readCommandLine,
   readProcesses,
   readSleep,
 } from '../src/process/index.ts'
@@ -156,9 +157,15 @@ describe.skipIf(process.platform !== 'linux')('probes of processes', () => {
     const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
+    onTestFinished(() => {
+      parent.kill('SIGKILL')
+    })
     const line = await new Promise<string>((resolve) =>
       parent.stdout.once('data', (data) => resolve(String(data))),
     )
+    // A shell may reap a child that exits before it runs the other program.
+    const isSleep = async () => (await readCommandLine(parent.pid ?? 0))?.argv[0] === 'sleep'
+    await until('the program of the parent', isSleep)
     const reap = async () => {
       parent.kill('SIGKILL')
       await new Promise((resolve) => parent.once('exit', resolve))
