@@ -37,8 +37,6 @@ const LOOKS_PER_RELEASE = 10
 /** One of so many peers that nothing may start again is watched for longer than the daemon needs to start one. */
 const WATCHED_LONG = 4
 const RESTART_MS = 4_000
-/** Deaths within this time are judged together. The deaths of a drill follow each other without end, and all of them would be read each time. */
-const NEAR_MS = 15_000
 /** How long a verdict may be provisional. */
 const VERDICT_MS = 40_000
 
@@ -68,11 +66,8 @@ async function verdictOf(
   { verdicts = [] }: Expected,
 ): Promise<VerdictWord | undefined> {
   let verdict: VerdictWord | undefined
-  const atMs = Date.parse(record.ts)
-  const isNear = ({ ts }: ExitRecord): boolean => Math.abs(Date.parse(ts) - atMs) < NEAR_MS
   const isExpected = async (): Promise<true | undefined> => {
-    const near = site.records.recent.filter(isNear)
-    const [death] = await judgeAmong(site.root, near, (one) => one === record)
+    const [death] = await judgeAmong(site.root, site.records.recent, (one) => one === record)
     verdict = death?.judged.verdict
     return verdicts.length === 0 || verdicts.some((one) => one === verdict) || undefined
   }

@@ -107,8 +107,8 @@ async function readFindings(
 const MOST_PATHS = 500
 
 /**
- * Returns which files of these deaths exist, also their kept verdicts. Records are kept longer than their snapshots, so for many deaths each directory is listed
- * instead.
+ * Returns which files of these deaths exist, also their kept verdicts. Records are kept longer than their snapshots, so for many deaths
+ * each directory is listed instead.
  */
 async function presentFiles(root: string, records: readonly ExitRecord[]): Promise<ReadonlySet<string>> {
   const paths = records.flatMap((record) => [...filesOf(root, record), verdictPath(root, record.id)])
@@ -248,7 +248,7 @@ function withNeighbours(records: readonly ExitRecord[], wanted: ReadonlySet<Exit
   const inOrder = records
     .map((record) => ({ record, atMs: Date.parse(record.ts) }))
     .sort((one, other) => one.atMs - other.atMs)
-  const near = new Set([...wanted, ...following(inOrder, wanted), ...following(inOrder.reverse(), wanted)])
+  const near = new Set([...wanted, ...following(inOrder, wanted), ...following(inOrder.toReversed(), wanted)])
   // Deaths by a reboot belong together, however far apart they were noticed.
   const isReboot = ({ cause }: ExitRecord): boolean => cause === 'host-reboot'
   const withReboots = [...wanted].some(isReboot)

@@ -1,4 +1,4 @@
-import { isIapeerError } from '@iapeer/core/errors'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { fleetView } from '@iapeer/lifecycle/fleet'
 import { isRunningState } from '@iapeer/lifecycle/sessions'
 
@@ -9,8 +9,8 @@ export async function keepRunning(root: string): Promise<string> {
     if (count === 0) return ''
     return count === 1 ? '; 1 peer keeps running' : `; ${count} peers keep running`
   } catch (error) {
-    // The daemon is stopped, whatever is wrong with the registry.
-    if (!isIapeerError(error)) throw error
+    // The daemon is stopped, whatever is wrong with the registry, which other commands report.
+    if (!isIapeerError(error) && errnoOf(error) === undefined) throw error
     return '; the peers keep running'
   }
 }

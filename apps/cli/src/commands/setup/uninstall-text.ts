@@ -2,8 +2,8 @@ import { readdir, realpath } from 'node:fs/promises'
 import { basename, dirname, join, sep } from 'node:path'
 import { ifExists } from '../../if-exists.ts'
 import { table } from '../../table.ts'
-import { completionLines, pathLines } from './completion-files.ts'
 import { MAIN, shellQuoted } from './launcher.ts'
+import { completionLines, pathLines } from './shell-lines.ts'
 import type { Survey } from './survey.ts'
 
 const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '))
