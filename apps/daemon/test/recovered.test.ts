@@ -68,8 +68,11 @@ it('a plain watch whose recorder was killed gets another one, and the client of 
   expect(second.gen).toBe(first.gen)
   await until('the exit of the client', async () => (await observeProcess(client)) === 'gone')
   expect(server.alive()).toBe(true)
-  const { events } = await readEvents(root, { ev: ['supervise'] })
-  expect(events.filter(({ action }) => action === 'canary')).toMatchObject([
-    { identity: 'tmux-own', state: 'spawned' },
-  ])
+  // The daemon notes it once it knows that the recorder runs.
+  const noted = await until('the event', async () => {
+    const { events } = await readEvents(root, { ev: ['supervise'] })
+    const found = events.filter(({ action }) => action === 'canary')
+    return found.length > 0 && found
+  })
+  expect(noted).toMatchObject([{ identity: 'tmux-own', state: 'spawned' }])
 }, 60_000)

@@ -3,9 +3,10 @@ import { rootRecordLocation } from '@iapeer/core/paths'
 import type { Expected, ProblemKind } from './expected.ts'
 import type { Kind } from './kinds/index.ts'
 import { type DrillPeer, foreignTmux } from './peer.ts'
+import type { RecordLimits } from './observe.ts'
 import { isGoneWithin } from './processes.ts'
 import type { Site } from './site.ts'
-import { type RecordLimits, runStep, type StepResult } from './step.ts'
+import { runStep, type StepResult } from './step.ts'
 
 const GONE_MS = 20_000
 /** A record that comes takes milliseconds; on a host with a high load, seconds. */

@@ -12,7 +12,7 @@ import { plan, type Step } from './plan.ts'
 import { inTemporary, privateDirectoryName, removePrivateDirectory } from './private-directory.ts'
 import { assertRoom } from './room.ts'
 import { closeSite, openSite, type Site, withoutSettings } from './site.ts'
-import { runStep, type StepResult } from './step.ts'
+import { retireSpares, runStep, type StepResult } from './step.ts'
 
 /** How a drill runs. */
 export interface DrillOptions {
@@ -115,6 +115,12 @@ class Collector {
     this.findings.push(...problems.map((problem) => ({ ...problem, ...about })))
   }
 
+  /** Takes what is left at the end, in words. */
+  noteLeft(left: readonly string[]): void {
+    const about = { act: 'end', number: undefined, identity: undefined, gen: undefined }
+    this.findings.push(...left.map((what) => ({ kind: 'leftover' as const, what, ...about })))
+  }
+
   /**
    * Compares the number of records of each generation with what is allowed, once nothing runs any more. A record of another generation is
    * wrong, unless an act failed whose runs are not known.
@@ -207,11 +213,7 @@ async function recount(sites: readonly Site[], collector: Collector): Promise<vo
 
 /** Closes the roots. */
 async function closeSites(sites: readonly Site[], keep: boolean, collector: Collector): Promise<void> {
-  for (const site of sites) {
-    const left = await closeSite(site, keep)
-    const about = { act: 'end', number: undefined, identity: undefined, gen: undefined }
-    collector.findings.push(...left.map((what) => ({ kind: 'leftover' as const, what, ...about })))
-  }
+  for (const site of sites) collector.noteLeft(await closeSite(site, keep))
 }
 
 type Unplaced = Omit<DrillResult, 'directory' | 'ms'>
@@ -236,6 +238,7 @@ async function drillIn(directory: string, chosen: readonly Kind[], options: Dril
     for (const result of controlled.failed) collector.note(result)
     for (const gen of controlled.generations) collector.known.add(gen)
     if (isControlRed) await runSteps(sites, kinds, options, collector)
+    for (const site of all) collector.noteLeft(await retireSpares(site))
     await recount(all, collector)
     isKept = keep || collector.findings.length > 0 || !isControlRed
   } finally {

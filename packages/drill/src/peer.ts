@@ -85,7 +85,8 @@ async function takePartInMail(site: Site, name: string): Promise<void> {
   await upsertPeer(site.root, home)
 }
 
-async function getPeerNamed(site: Site, name: string): Promise<PeerEntry> {
+/** Returns the entry of a peer of the drill. @throws IapeerError `drill-failed` */
+export async function getPeerNamed(site: Site, name: string): Promise<PeerEntry> {
   const entry = await findPeer(site.root, name)
   if (entry === undefined) throw drillFailed(`the peer ${name} was not created`)
   return entry

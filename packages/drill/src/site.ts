@@ -4,7 +4,7 @@ import { waitUntil } from '@iapeer/core/async'
 import { rootLayout } from '@iapeer/core/paths'
 import type { ProcessId } from '@iapeer/core/process'
 import { scaffoldRoot } from '@iapeer/core/storage'
-import { listSessions } from '@iapeer/lifecycle'
+import { DeathReader, listSessions } from '@iapeer/lifecycle'
 import { DrillDaemon } from './daemon.ts'
 import { drillFailed, textOf } from './errors.ts'
 import { type SmallDisk, smallDisk } from './host/small-disk.ts'
@@ -13,6 +13,7 @@ import { oneAtATime } from './one-at-a-time.ts'
 import { removePrivateDirectory } from './private-directory.ts'
 import { OwnProcesses, processesWithHome } from './processes.ts'
 import { RecordFollower } from './records.ts'
+import { SparePeers } from './spare-peers.ts'
 
 /** How long a recorder may take to finish. */
 const EXIT_MS = 10_000
@@ -42,6 +43,8 @@ export interface Site {
   readonly processes: OwnProcesses
   readonly daemon: DrillDaemon
   readonly records: RecordFollower
+  readonly deathReader: DeathReader
+  readonly spares: SparePeers
   /** Changes the registry. Its lock has a time limit, which many peers at a time would reach. */
   readonly changeRegistry: ReturnType<typeof oneAtATime>
 }
@@ -90,8 +93,11 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const processes = new OwnProcesses()
   const daemon = new DrillDaemon({ program: daemonProgram, root, env, processes })
   const records = new RecordFollower(rootLayout(root).records)
+  const deathReader = new DeathReader(root)
+  const spares = new SparePeers(concurrency)
   const changeRegistry = oneAtATime()
-  return { directory, root, disk, hasMail, env, processes, daemon, records, changeRegistry }
+  const shown = { directory, root, disk, hasMail, env }
+  return { ...shown, processes, daemon, records, deathReader, spares, changeRegistry }
 }
 
 /** Copies the files of a small disk to `kept`. @returns why it could not, in words */

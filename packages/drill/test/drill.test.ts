@@ -33,6 +33,19 @@ it('a drill with messages, of every kind in a full run, finds nothing wrong, and
   expect(places()).toEqual(before)
 }, 240_000)
 
+it('a peer that runs after its act is left for the next acts, four at most, also under another name', async () => {
+  const before = places()
+  const acts: string[] = []
+  const result = await runDrill({
+    ...{ daemonProgram, count: 9, concurrency: 1, seed: 5, kinds: ['restart', 'rename', 'server-sigkill'] },
+    onStep: ({ identity }) => acts.push(identity.replaceAll('-renamed', '')),
+  })
+  expect(result).toMatchObject({ done: 9, findings: [], directory: undefined })
+  const counts = [...new Set(acts)].map((identity) => acts.filter((one) => one === identity).length)
+  expect(Math.max(...counts)).toBe(4)
+  expect(places()).toEqual(before)
+}, 120_000)
+
 it('a drill that is interrupted ends, and removes what it has started', async () => {
   const before = places()
   const controller = new AbortController()

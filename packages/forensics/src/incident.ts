@@ -145,11 +145,15 @@ export function judgeTogether(deaths: readonly Death[]): Judgement {
   return { verdicts: all.map(({ verdict }) => verdict), incidents: incidentsOf(all) }
 }
 
-const examined = ({ record, findings }: Death): Examined => ({
-  record,
-  atMs: Date.parse(record.ts),
-  ...examine(record, findings),
-})
+/** What was found for each death that is still in use: a long-lived process judges the same ones again and again. */
+const known = new WeakMap<Death, Examined>()
+
+function examined(death: Death): Examined {
+  const { record, findings } = death
+  const found = known.get(death) ?? { record, atMs: Date.parse(record.ts), ...examine(record, findings) }
+  known.set(death, found)
+  return found
+}
 
 function incidentsOf(deaths: readonly Examined[]): Incident[] {
   const inOrder = deaths.toSorted(

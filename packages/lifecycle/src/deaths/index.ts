@@ -1,13 +1,17 @@
 export { contextIn, type DeathContext, keptContext, noteContext, readContext } from './context.ts'
-export { filesOf, type JudgedDeath, judgeAmong, judgeDeaths, readDeathRecords, textOf } from './judge.ts'
+export { DeathReader, filesOf, textOf } from './death-files.ts'
+export { readDeathRecords } from './death-records.ts'
+export { type JudgedDeath, judgeAmong, judgeDeaths } from './judge.ts'
 export { type Channel, channelsOf } from './notify/channels.ts'
 export { cleanLine, durationText } from './notify/compose.ts'
 export { isFailing, type LastDeliveries, lastDeliveries } from './notify/deliveries.ts'
 export { NOTIFICATION_KINDS, type Notification, type NotificationKind } from './notify/notification.ts'
 export {
   beginNotifying,
+  type NotifyMemory,
   type NotifyOptions,
   type NotifyResult,
+  newNotifyMemory,
   notifyDeaths,
   notifyFromMemory,
   notifyInNeed,

@@ -1,8 +1,10 @@
 import { errnoOf } from '@iapeer/core/errors'
 import {
   type KeptWitness,
+  type NotifyMemory,
   type NotifyOptions,
   type NotifyResult,
+  newNotifyMemory,
   notifyDeaths,
   type Troubles,
 } from '../deaths/index.ts'
@@ -25,12 +27,14 @@ interface DeathNotifierOptions {
 export class DeathNotifier {
   readonly #root: string
   readonly #options: DeathNotifierOptions
+  readonly #memory: NotifyMemory
   #dueAt: number | undefined
   #problem: DaemonProblem | undefined
 
   constructor(root: string, options: DeathNotifierOptions) {
     this.#root = root
     this.#options = options
+    this.#memory = newNotifyMemory(root)
   }
 
   /** Why deaths are not notified at the moment. */
@@ -57,7 +61,10 @@ export class DeathNotifier {
     this.#dueAt = undefined
     const { env, log, troubles, witness, onIncident } = this.#options
     try {
-      const options = { env, log, troubles, signals: witness(), now: new Date(), onIncident }
+      const options = {
+        ...{ env, log, troubles, onIncident, memory: this.#memory },
+        ...{ signals: witness(), now: new Date() },
+      }
       const { judged, pending, nextMs } = await notifyDeaths(this.#root, options)
       this.#problem = undefined
       if (nextMs !== undefined) this.dueBy(nextMs)

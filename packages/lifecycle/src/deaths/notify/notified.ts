@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { list, parseJson } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { readRegularFile, replaceFile } from '@iapeer/core/storage'
+import type { ExitRecord } from '@iapeer/forensics'
 
 const REMEMBERED = 2_000
 
@@ -27,6 +28,19 @@ export async function readNotified(root: string): Promise<ReadonlySet<string> | 
   const [former, present] = [await readIds(root, FORMER_FILE), await readIds(root, FILE)]
   if (former === undefined && present === undefined) return undefined
   return new Set([...(former ?? []), ...(present ?? []), ...(unwritten.get(root) ?? [])])
+}
+
+/**
+ * Returns the deaths that were not notified yet. Where only the newest ids are remembered, the deaths that were recorded before the first
+ * one of them were notified too. Pure.
+ * @param recent the deaths that may be notified, in the order of recording
+ */
+export function notNotified(
+  recent: readonly ExitRecord[],
+  notified: ReadonlySet<string>,
+): ReadonlySet<ExitRecord> {
+  const first = notified.size < REMEMBERED ? -1 : recent.findIndex(({ id }) => notified.has(id))
+  return new Set(recent.slice(Math.max(0, first)).filter(({ id }) => !notified.has(id)))
 }
 
 /** Writes the ids of the notified deaths, the newest 2,000. */

@@ -1,11 +1,13 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { ExitRecord } from '@iapeer/forensics'
 import type { EventLog } from '../../eventlog/index.ts'
+import { DeathReader } from '../death-files.ts'
 import { collectAddenda, type EvidenceOptions, YOUNGEST_MS } from '../evidence/addendum.ts'
-import { type JudgedDeath, judgeAmong, readDeathRecords } from '../judge.ts'
+import { type JudgedDeath, judgeAmong } from '../judge.ts'
+import { RecentDeaths } from '../recent-deaths.ts'
 import { compose } from './compose.ts'
 import type { Notification } from './notification.ts'
-import { addNotified, readNotified, writeNotified } from './notified.ts'
+import { addNotified, notNotified, readNotified, writeNotified } from './notified.ts'
 import {
   type DeliveryFailure,
   deliverFromMemory,
@@ -30,6 +32,8 @@ const EVIDENCE_MS = 5 * 60_000
 
 export interface NotifyOptions extends EvidenceOptions {
   readonly log: EventLog
+  /** @default nothing is remembered */
+  readonly memory?: NotifyMemory | undefined
   /** Where to note the peers that a notification says are in trouble. @default nowhere */
   readonly troubles?: Troubles | undefined
   /**
@@ -64,8 +68,16 @@ async function noteVerdicts(log: EventLog, group: readonly JudgedDeath[]): Promi
     await log.note({ ev: 'incident', id: incident.id, deaths: group.length, cause: incident.cause })
 }
 
-const recentDeaths = async (root: string, now: Date): Promise<readonly ExitRecord[]> =>
-  (await readDeathRecords(root)).filter((record) => ageMs(record, now) < STALE_MS)
+/** What a process that notifies again and again remembers from one round to the next. */
+export interface NotifyMemory {
+  readonly reader: DeathReader
+  readonly recent: RecentDeaths
+}
+
+export const newNotifyMemory = (root: string): NotifyMemory => ({
+  reader: new DeathReader(root),
+  recent: new RecentDeaths(root, STALE_MS),
+})
 
 /** Saves late evidence; what cannot be saved is logged. */
 async function collectEvidence(
@@ -87,7 +99,11 @@ async function collectEvidence(
 export async function beginNotifying(root: string, now: Date): Promise<ReadonlySet<string>> {
   const known = await readNotified(root)
   if (known !== undefined) return known
-  const notified = new Set((await recentDeaths(root, now)).map(({ id }) => id))
+  const notified = new Set(
+    newNotifyMemory(root)
+      .recent.read(now)
+      .map(({ id }) => id),
+  )
   await writeNotified(root, notified)
   return notified
 }
@@ -139,13 +155,15 @@ async function collectDue(
   notified: ReadonlySet<string>,
   options: NotifyOptions,
 ): Promise<{ readonly due: readonly JudgedDeath[][]; readonly pending: boolean }> {
-  const { now } = options
-  const recent = await recentDeaths(root, now)
+  const { now, memory = newNotifyMemory(root) } = options
+  const { reader } = memory
+  const recent = memory.recent.read(now)
   await collectEvidence(root, recent, options)
-  const pendingDeaths = new Set(recent.filter(({ id }) => !notified.has(id)))
+  const pendingDeaths = notNotified(recent, notified)
   const isDue = (record: ExitRecord): boolean => ageMs(record, now) >= GATHER_MS
   if (![...pendingDeaths].some(isDue)) return { due: [], pending: pendingDeaths.size > 0 }
-  const groups = groupByIncident(await judgeAmong(root, recent, (record) => pendingDeaths.has(record)))
+  const judged = await judgeAmong(root, recent, (record) => pendingDeaths.has(record), { now, reader })
+  const groups = groupByIncident(judged)
   const due = groups.filter((group) => group.some(({ record }) => isDue(record)))
   return { due, pending: due.length < groups.length }
 }

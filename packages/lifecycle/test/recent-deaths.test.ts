@@ -1,0 +1,127 @@
+import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { rootLayout } from '@iapeer/core/paths'
+import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { readDeathRecords } from '../src/deaths/death-records.ts'
+import { notNotified } from '../src/deaths/notify/notified.ts'
+import { RecentDeaths } from '../src/deaths/recent-deaths.ts'
+import { noteRename } from '../src/sessions/rename-log.ts'
+
+const track = asyncCleanups()
+const AT = Date.parse('2027-03-01T12:00:00.000Z')
+const HOUR_MS = 3_600_000
+const NOW = new Date(AT + HOUR_MS)
+
+/** Makes a root with an empty log of deaths. @returns the root and the path of the log */
+function newLog(): { root: string; log: string } {
+  const directory = privateDirectory()
+  track(directory.remove)
+  const log = rootLayout(directory.path).records.exitsLog
+  mkdirSync(dirname(log), { recursive: true })
+  mkdirSync(rootLayout(directory.path).records.stateDir, { recursive: true })
+  return { root: directory.path, log }
+}
+
+const lineOf = (number: number, identity = 'command-p'): string =>
+  `ts=${new Date(AT + number).toISOString()} ev=session-exit identity=${identity} gen=${String(number).padStart(16, '0')} dead_status=1 dead_signal= leader_pid=900 recorder=hook forensics=`
+
+const numbersOf = (recent: RecentDeaths, now = NOW): number[] =>
+  recent.read(now).map(({ gen }) => Number(gen))
+
+describe('the recent deaths are those of the whole log', () => {
+  it('when deaths were added, also while a line is only half written', () => {
+    const { root, log } = newLog()
+    const recent = new RecentDeaths(root, 24 * HOUR_MS)
+    expect(numbersOf(recent)).toEqual([])
+    writeFileSync(log, `${lineOf(1)}\n${lineOf(2)}\n`)
+    expect(numbersOf(recent)).toEqual([1, 2])
+    appendFileSync(log, `${lineOf(3)}\n`)
+    expect(numbersOf(recent)).toEqual([1, 2, 3])
+    expect(numbersOf(recent)).toEqual([1, 2, 3])
+    appendFileSync(log, lineOf(4).slice(0, 60))
+    expect(numbersOf(recent)).toEqual([1, 2, 3])
+    appendFileSync(log, lineOf(4).slice(60))
+    expect(numbersOf(recent)).toEqual([1, 2, 3, 4])
+    appendFileSync(log, `\n${lineOf(5)}\n`)
+    expect(numbersOf(recent)).toEqual([1, 2, 3, 4, 5])
+  })
+
+  it('when a death is recorded twice, or its line was torn by a full disk and written again', () => {
+    const { root, log } = newLog()
+    const recent = new RecentDeaths(root, 24 * HOUR_MS)
+    // Complete as it is, and the beginning of the line that follows.
+    writeFileSync(log, `${lineOf(1)}\n`)
+    expect(numbersOf(recent)).toEqual([1])
+    appendFileSync(log, `${lineOf(2)}\n${lineOf(1)}/tmp/snapshot.txt\n`)
+    const read = recent.read(NOW)
+    expect(read.map(({ gen, forensics }) => [Number(gen), forensics])).toEqual([
+      [1, '/tmp/snapshot.txt'],
+      [2, undefined],
+    ])
+  })
+
+  it('when the log was rotated, shortened or removed', () => {
+    const { root, log } = newLog()
+    const recent = new RecentDeaths(root, 24 * HOUR_MS)
+    writeFileSync(log, `${lineOf(1)}\n${lineOf(2)}\n`)
+    expect(numbersOf(recent)).toEqual([1, 2])
+    appendFileSync(log, `${lineOf(3)}\n`)
+    renameSync(log, `${log}.1`)
+    writeFileSync(log, `${lineOf(4)}\n`)
+    expect(numbersOf(recent)).toEqual([1, 2, 3, 4])
+    writeFileSync(log, '')
+    expect(numbersOf(recent)).toEqual([1, 2, 3])
+    writeFileSync(log, `${lineOf(5)}\n`)
+    expect(numbersOf(recent)).toEqual([1, 2, 3, 5])
+    renameSync(log, `${log}.2`)
+    expect(numbersOf(recent)).toEqual([5, 1, 2, 3])
+  })
+
+  it('without those that have become too old', () => {
+    const { root, log } = newLog()
+    const recent = new RecentDeaths(root, HOUR_MS)
+    writeFileSync(log, `${lineOf(1)}\n${lineOf(1_000)}\n`)
+    expect(numbersOf(recent, new Date(AT + HOUR_MS))).toEqual([1, 1_000])
+    expect(numbersOf(recent, new Date(AT + HOUR_MS + 1))).toEqual([1_000])
+    appendFileSync(log, `${lineOf(2_000)}\n`)
+    expect(numbersOf(recent, new Date(AT + HOUR_MS + 1))).toEqual([1_000, 2_000])
+  })
+
+  it('under the present names, also when a peer was renamed since', async () => {
+    const { root, log } = newLog()
+    const recent = new RecentDeaths(root, 24 * HOUR_MS)
+    writeFileSync(log, `${lineOf(1)}\n`)
+    const names = (): string[] => recent.read(NOW).map(({ identity }) => identity)
+    expect(names()).toEqual(['command-p'])
+    const ts = new Date(AT + 10).toISOString()
+    await noteRename(root, { ts, from: 'p' as never, to: 'q' as never })
+    expect(names()).toEqual(['command-q'])
+    appendFileSync(log, `${lineOf(5)}\n${lineOf(20)}\n`)
+    expect(names()).toEqual(['command-q', 'command-q', 'command-p'])
+    expect(recent.read(NOW)).toEqual(await readDeathRecords(root))
+  })
+})
+
+describe('the deaths that were not notified yet', () => {
+  const { root, log } = newLog()
+  writeFileSync(log, Array.from({ length: 5_000 }, (_none, at) => `${lineOf(at)}\n`).join(''))
+  const records = new RecentDeaths(root, 24 * HOUR_MS).read(NOW)
+  const idsOf = (from: number, to: number): ReadonlySet<string> =>
+    new Set(records.slice(from, to).map(({ id }) => id))
+  const pendingOf = (notified: ReadonlySet<string>): number[] =>
+    [...notNotified(records, notified)].map(({ gen }) => Number(gen))
+
+  it('are all others, while every id is remembered', () => {
+    expect(pendingOf(idsOf(0, 1_999))).toHaveLength(3_001)
+    expect(pendingOf(idsOf(1, 1_999))).toHaveLength(3_002)
+    expect(pendingOf(new Set())).toHaveLength(5_000)
+  })
+
+  it('are none before the first one that is remembered, once only the newest 2,000 are', () => {
+    expect(pendingOf(idsOf(2_995, 4_995))).toEqual([4_995, 4_996, 4_997, 4_998, 4_999])
+    expect(pendingOf(idsOf(3_000, 5_000))).toEqual([])
+    const others = new Set([...idsOf(3_000, 5_000)].filter((_id, at) => at !== 7).concat('daemon-problem'))
+    expect(pendingOf(others)).toEqual([3_007])
+  })
+})
