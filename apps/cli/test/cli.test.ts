@@ -104,17 +104,20 @@ describe('iapeer watch, deaths and autopsy', () => {
     expect(again.stderr).toMatch(/^iapeer: no tmux server is or was watched as claude-bob\n {2}iapeer status/)
   })
 
-  it('the next command watches a kept server again after it was restarted', async () => {
-    const home = newHome()
-    const first = await home.server()
-    await home.iapeer('watch', first.socketPath, '--keep')
-    await first.end()
-    expect((await home.iapeer()).stdout).toMatch(/○ tmux-s +not running .*\(kept\)/)
-    const second = await home.server()
-    expect((await home.iapeer()).stdout).toMatch(
-      new RegExp(`● tmux-s +watched +tmux server ${second.pid} .*\\(kept\\)\n\n1 death recorded`),
-    )
-  })
+  it.runIf(isFullCampaign())(
+    'the next command watches a kept server again after it was restarted',
+    async () => {
+      const home = newHome()
+      const first = await home.server()
+      await home.iapeer('watch', first.socketPath, '--keep')
+      await first.end()
+      expect((await home.iapeer()).stdout).toMatch(/○ tmux-s +not running .*\(kept\)/)
+      const second = await home.server()
+      expect((await home.iapeer()).stdout).toMatch(
+        new RegExp(`● tmux-s +watched +tmux server ${second.pid} .*\\(kept\\)\n\n1 death recorded`),
+      )
+    },
+  )
 
   it('deaths --follow prints a new death, and Ctrl-C makes it exit with 130', async () => {
     const home = newHome()
@@ -147,7 +150,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     expect(ids).toEqual([ids[0], ids[0], ids[0]])
   })
 
-  it('deaths selects by identity and by time', async () => {
+  it.runIf(isFullCampaign())('deaths selects by identity and by time', async () => {
     const home = newHome()
     const logs = join(home.root, 'logs', 'iapeer')
     mkdirSync(logs, { recursive: true })
@@ -259,7 +262,7 @@ describe('iapeer demo', () => {
     expect(readdirSync(home.path)).toEqual(['t'])
   })
 
-  it('--keep keeps its files and prints their path', async () => {
+  it.runIf(isFullCampaign())('--keep keeps its files and prints their path', async () => {
     const home = newHome()
     const tmp = join(home.path, 't')
     mkdirSync(tmp)

@@ -350,7 +350,7 @@ describe('iapeer deaths', () => {
     expect(found).toContainEqual(expect.not.objectContaining({ seenAlive: expect.anything() }))
   })
 
-  it('selects by verdict, by peer and by time', async () => {
+  it.runIf(isFullCampaign())('selects by verdict, by peer and by time', async () => {
     const home = threeDeaths()
     const found = async (...args: string[]) =>
       objects((await home.iapeer('deaths', '--json', ...args)).stdout).map(
@@ -362,32 +362,35 @@ describe('iapeer deaths', () => {
     expect(await found('--verdict', 'crashed')).toEqual([])
   })
 
-  it('--summary counts by verdict, peer and time, with bars and as JSON', async () => {
-    const home = newHome()
-    const ts = (day: number) => `2026-06-0${day}T12:00:00.000Z`
-    put(home, 'sigkill-nothing-else', { ts: ts(1) })
-    put(home, 'tmux-failed', { identity: 'claude-eve', ts: ts(3) })
-    put(home, 'recorded-agent-exit-0')
-    const { stdout } = await home.iapeer('deaths', '--summary')
-    expectToFit(stdout)
-    expect(stdout).toMatch(/^3 deaths, from /)
-    expect(stdout).toMatch(/^3 deaths, from \d+ \w+ ago to \d+ \w+ ago\n/)
-    expect(stdout).toMatch(/^by time, from\n {2}\d+ days ago +\d/m)
-    expect((await home.iapeer('deaths', '--summary', '--utc')).stdout).toMatch(
-      /^3 deaths, from 2026-06-01 12:00:00 UTC to 2026-\d\d-\d\d [\d:]+ UTC\n/,
-    )
-    expect(stdout).toMatch(/^by peer\n {2}bob {2}2 {2}█{40}\n {2}eve {2}1 {2}█{20}$/m)
-    expect(objects((await home.iapeer('deaths', '--summary', '--json')).stdout)).toMatchObject([
-      {
-        schemaVersion: 2,
-        deaths: 3,
-        verdicts: { 'agent-exited': 1, 'killed-by-signal': 1, 'tmux-failed': 1 },
-        peers: { bob: 2, eve: 1 },
-        buckets: expect.arrayContaining([expect.objectContaining({ deaths: 1 })]),
-      },
-    ])
-    expect((await newHome().iapeer('deaths', '--summary')).stdout).toBe('no deaths recorded\n')
-  })
+  it.runIf(isFullCampaign())(
+    '--summary counts by verdict, peer and time, with bars and as JSON',
+    async () => {
+      const home = newHome()
+      const ts = (day: number) => `2026-06-0${day}T12:00:00.000Z`
+      put(home, 'sigkill-nothing-else', { ts: ts(1) })
+      put(home, 'tmux-failed', { identity: 'claude-eve', ts: ts(3) })
+      put(home, 'recorded-agent-exit-0')
+      const { stdout } = await home.iapeer('deaths', '--summary')
+      expectToFit(stdout)
+      expect(stdout).toMatch(/^3 deaths, from /)
+      expect(stdout).toMatch(/^3 deaths, from \d+ \w+ ago to \d+ \w+ ago\n/)
+      expect(stdout).toMatch(/^by time, from\n {2}\d+ days ago +\d/m)
+      expect((await home.iapeer('deaths', '--summary', '--utc')).stdout).toMatch(
+        /^3 deaths, from 2026-06-01 12:00:00 UTC to 2026-\d\d-\d\d [\d:]+ UTC\n/,
+      )
+      expect(stdout).toMatch(/^by peer\n {2}bob {2}2 {2}█{40}\n {2}eve {2}1 {2}█{20}$/m)
+      expect(objects((await home.iapeer('deaths', '--summary', '--json')).stdout)).toMatchObject([
+        {
+          schemaVersion: 2,
+          deaths: 3,
+          verdicts: { 'agent-exited': 1, 'killed-by-signal': 1, 'tmux-failed': 1 },
+          peers: { bob: 2, eve: 1 },
+          buckets: expect.arrayContaining([expect.objectContaining({ deaths: 1 })]),
+        },
+      ])
+      expect((await newHome().iapeer('deaths', '--summary')).stdout).toBe('no deaths recorded\n')
+    },
+  )
 
   it('several deaths with one cause are one incident, and share the verdict of the highest confidence', async () => {
     const home = newHome()

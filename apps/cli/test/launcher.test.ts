@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { asyncCleanups, privateDirectory, run } from '@iapeer/dev/testing'
+import { asyncCleanups, isFullCampaign, privateDirectory, run } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
 import { launcherText } from '../src/commands/setup/launcher.ts'
@@ -207,20 +207,23 @@ describe('iapeer install', () => {
     },
   )
 
-  it('replaces the launcher of another clone, and says so; uninstall leaves that one alone', async () => {
-    const { bin, path, iapeer } = newHome()
-    mkdirSync(bin, { recursive: true })
-    writeFileSync(path, launcherText('/opt/other/apps/cli/dist/main.js', process.execPath))
-    const kept = await iapeer('uninstall', '--stop-peers')
-    expect(kept.stdout).toMatch(/starts \/opt\/other\/apps\/cli\/dist\/main\.js, another iapeer/)
-    expect(existsSync(path)).toBe(true)
-    expect((await iapeer('install')).stdout).toContain(
-      'It started /opt/other/apps/cli/dist/main.js until now.',
-    )
-    expect(readFileSync(path, 'utf8')).toBe(launcherText(MAIN, process.execPath))
-  })
+  it.runIf(isFullCampaign())(
+    'replaces the launcher of another clone, and says so; uninstall leaves that one alone',
+    async () => {
+      const { bin, path, iapeer } = newHome()
+      mkdirSync(bin, { recursive: true })
+      writeFileSync(path, launcherText('/opt/other/apps/cli/dist/main.js', process.execPath))
+      const kept = await iapeer('uninstall', '--stop-peers')
+      expect(kept.stdout).toMatch(/starts \/opt\/other\/apps\/cli\/dist\/main\.js, another iapeer/)
+      expect(existsSync(path)).toBe(true)
+      expect((await iapeer('install')).stdout).toContain(
+        'It started /opt/other/apps/cli/dist/main.js until now.',
+      )
+      expect(readFileSync(path, 'utf8')).toBe(launcherText(MAIN, process.execPath))
+    },
+  )
 
-  it('makes a launcher executable again', async () => {
+  it.runIf(isFullCampaign())('makes a launcher executable again', async () => {
     const { path, iapeer, launcher } = newHome()
     await iapeer('install')
     chmodSync(path, 0o600)

@@ -45,7 +45,7 @@ it.runIf(isFullCampaign())(
   },
 )
 
-it('watch and unwatch take the name of a socket as tmux -L does', async () => {
+it.runIf(isFullCampaign())('watch and unwatch take the name of a socket as tmux -L does', async () => {
   const home = newHome()
   const directory = join(home.path, `tmux-${process.getuid?.()}`)
   mkdirSync(directory, { mode: 0o700 })

@@ -35,17 +35,20 @@ describe('iapeer logs', () => {
     )
   })
 
-  it('--last-run prints the last run, -n the last lines, and both together the last lines of it', async () => {
-    const home = newHome()
-    await withLog(home, THREE_RUNS)
-    const logs = async (...args: string[]) => (await home.iapeer('logs', 'bob', ...args)).stdout
-    expect(await logs('--last-run')).toBe('── started 2 min ago ──\nthree\n$ \n')
-    expect(await logs('-n', '3')).toBe(
-      '── started 1 h ago ──\ntwo more\n── started 2 min ago ──\nthree\n$ \n',
-    )
-    expect(await logs('--tail', '1', '--last-run')).toBe('── started 2 min ago ──\n$ \n')
-    expect(await logs('-n', '0')).toBe('')
-  })
+  it.runIf(isFullCampaign())(
+    '--last-run prints the last run, -n the last lines, and both together the last lines of it',
+    async () => {
+      const home = newHome()
+      await withLog(home, THREE_RUNS)
+      const logs = async (...args: string[]) => (await home.iapeer('logs', 'bob', ...args)).stdout
+      expect(await logs('--last-run')).toBe('── started 2 min ago ──\nthree\n$ \n')
+      expect(await logs('-n', '3')).toBe(
+        '── started 1 h ago ──\ntwo more\n── started 2 min ago ──\nthree\n$ \n',
+      )
+      expect(await logs('--tail', '1', '--last-run')).toBe('── started 2 min ago ──\n$ \n')
+      expect(await logs('-n', '0')).toBe('')
+    },
+  )
 
   it('--since leaves out the runs that were over', async () => {
     const home = newHome()
@@ -195,20 +198,23 @@ function withDeaths(home: Home): void {
 }
 
 describe('iapeer deaths', () => {
-  it('-n selects the newest, --grep by identity, verdict, id and reason', async () => {
-    const home = newHome()
-    withDeaths(home)
-    const gens = async (...args: string[]) =>
-      jsonLines((await home.iapeer('deaths', '--json', ...args)).stdout).map(({ gen }) =>
-        String(gen).slice(0, 1),
-      )
-    expect(await gens('-n', '2')).toEqual(['1', '2'])
-    expect(await gens('--tail', '0')).toEqual([])
-    expect(await gens('--grep', 'crashed')).toEqual(['1'])
-    expect(await gens('--grep', 'exit code 3')).toEqual(['0'])
-    expect(await gens('--grep', '^claude-bob', '-n', '1')).toEqual(['2'])
-    expect((await home.iapeer('deaths', '--grep', 'nothing')).stdout).toBe('no deaths match\n')
-  })
+  it.runIf(isFullCampaign())(
+    '-n selects the newest, --grep by identity, verdict, id and reason',
+    async () => {
+      const home = newHome()
+      withDeaths(home)
+      const gens = async (...args: string[]) =>
+        jsonLines((await home.iapeer('deaths', '--json', ...args)).stdout).map(({ gen }) =>
+          String(gen).slice(0, 1),
+        )
+      expect(await gens('-n', '2')).toEqual(['1', '2'])
+      expect(await gens('--tail', '0')).toEqual([])
+      expect(await gens('--grep', 'crashed')).toEqual(['1'])
+      expect(await gens('--grep', 'exit code 3')).toEqual(['0'])
+      expect(await gens('--grep', '^claude-bob', '-n', '1')).toEqual(['2'])
+      expect((await home.iapeer('deaths', '--grep', 'nothing')).stdout).toBe('no deaths match\n')
+    },
+  )
 
   it.runIf(isFullCampaign())(
     'exits with 4 for a peer that never existed, and with 0 for one that was removed',

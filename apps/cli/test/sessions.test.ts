@@ -397,7 +397,7 @@ describe('the terminal of a peer', () => {
     expect(await following.end('SIGINT')).toBe(130)
   })
 
-  it('cannot be attached without a terminal', async () => {
+  it.runIf(isFullCampaign())('cannot be attached without a terminal', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     await home.iapeer('start', 'bob')
@@ -467,7 +467,7 @@ it.runIf(isFullCampaign())("an invalid line of the user's tmux.conf is reported 
   expect(besides(done.stderr)).toMatch(/^iapeer: .*tmux\.conf:1: unknown command: nonsense\n$/)
 })
 
-it('a program has a terminal and the working directory of its peer', async () => {
+it.runIf(isFullCampaign())('a program has a terminal and the working directory of its peer', async () => {
   const home = newHome()
   const seen = join(home.path, 'seen')
   await home.iapeer(

@@ -166,7 +166,7 @@ describe('the events', () => {
     await until('the third', () => events.following === 3)
   })
 
-  it('end in time when the daemon stops', async () => {
+  it.runIf(isFullCampaign())('end in time when the daemon stops', async () => {
     const { socketPath, events, stop } = await newDaemon()
     const followers = await Promise.all(Array.from({ length: 20 }, () => follow(socketPath)))
     await stuckClient(socketPath)

@@ -315,36 +315,42 @@ describe('a failing witness does not affect the command', () => {
     root.track(() => delete process.env['IAPEER_SCRIPT_PATH'])
   }
 
-  it('ss reaches its time limit, as on a busy host: all candidates are listed, if the time is enough for that', async () => {
-    const root = newRoot()
-    slowTools(root, { ss: 'exec sleep 20' })
-    const bob = await guarded(root)
-    await run('sh', [script(bob, 'tmux kill-server')])
-    expect(await deathOf(bob)).toMatchObject({ cause: 'killed-by-command' })
-    const { head, processes } = witnessOf(bob)
-    expect(head['confidence']).toBe('low')
-    expect(head['via']).toMatch(/^(?:candidates|none)$/)
-    const killer = expect.stringMatching(/kill-server$/)
-    expect(processes.map((one) => one['command'])).toEqual(
-      head['via'] === 'none' ? [] : expect.arrayContaining([killer]),
-    )
-  })
+  it.runIf(isFullCampaign())(
+    'ss reaches its time limit, as on a busy host: all candidates are listed, if the time is enough for that',
+    async () => {
+      const root = newRoot()
+      slowTools(root, { ss: 'exec sleep 20' })
+      const bob = await guarded(root)
+      await run('sh', [script(bob, 'tmux kill-server')])
+      expect(await deathOf(bob)).toMatchObject({ cause: 'killed-by-command' })
+      const { head, processes } = witnessOf(bob)
+      expect(head['confidence']).toBe('low')
+      expect(head['via']).toMatch(/^(?:candidates|none)$/)
+      const killer = expect.stringMatching(/kill-server$/)
+      expect(processes.map((one) => one['command'])).toEqual(
+        head['via'] === 'none' ? [] : expect.arrayContaining([killer]),
+      )
+    },
+  )
 
-  it('the time limit comes before any name: the cause is still a command, unless the server survives', async () => {
-    const root = newRoot()
-    const real = '/usr/bin/readlink "$@"'
-    slowTools(root, { ss: 'exec sleep 20', readlink: `sleep 1\nexec ${real}` })
-    const bob = await guarded(root)
-    await bob.server.tmux('new-window', '-d', 'exec sleep 1000')
-    await bob.server.tmux('kill-window', '-t', 'main:1')
-    expect(existsSync(witnessPath(bob))).toBe(true)
-    await until('it to be taken back', () => !existsSync(witnessPath(bob)))
-    const from = performance.now()
-    await bob.server.tmux('kill-server')
-    expect(performance.now() - from).toBeLessThan(PROMPT_MS)
-    expect(await deathOf(bob)).toMatchObject({ cause: 'killed-by-command' })
-    expect(witnessOf(bob)).toMatchObject({ head: { command: 'kill-server', via: 'none' }, processes: [] })
-  })
+  it.runIf(isFullCampaign())(
+    'the time limit comes before any name: the cause is still a command, unless the server survives',
+    async () => {
+      const root = newRoot()
+      const real = '/usr/bin/readlink "$@"'
+      slowTools(root, { ss: 'exec sleep 20', readlink: `sleep 1\nexec ${real}` })
+      const bob = await guarded(root)
+      await bob.server.tmux('new-window', '-d', 'exec sleep 1000')
+      await bob.server.tmux('kill-window', '-t', 'main:1')
+      expect(existsSync(witnessPath(bob))).toBe(true)
+      await until('it to be taken back', () => !existsSync(witnessPath(bob)))
+      const from = performance.now()
+      await bob.server.tmux('kill-server')
+      expect(performance.now() - from).toBeLessThan(PROMPT_MS)
+      expect(await deathOf(bob)).toMatchObject({ cause: 'killed-by-command' })
+      expect(witnessOf(bob)).toMatchObject({ head: { command: 'kill-server', via: 'none' }, processes: [] })
+    },
+  )
 
   it('after the scripts were removed, the command works as under plain tmux', async () => {
     const bob = await guarded(newRoot())

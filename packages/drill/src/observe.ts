@@ -19,7 +19,7 @@ export interface RecordLimits {
 const RECOVERY_MS = 60_000
 const SNAPSHOT_MS = 10_000
 /** Held starts are released with every so many looks for the next run of a peer: about once in a second. */
-const LOOKS_PER_RELEASE = 10
+const LOOKS_PER_RELEASE = 5
 const RESTART_MS = 4_000
 /** How long a verdict may be provisional. */
 const VERDICT_MS = 40_000
@@ -60,7 +60,7 @@ async function nextGeneration(site: Site, name: string, before: string): Promise
       if (looks++ % LOOKS_PER_RELEASE === 0) await releaseStartsOf(site.root)
       return undefined
     },
-    { limitMs: RECOVERY_MS, everyMs: 100 },
+    { limitMs: RECOVERY_MS, everyMs: 200 },
   )
 }
 

@@ -101,7 +101,7 @@ describe('a launch with an unknown dialog', () => {
     expect(root.deaths()).toEqual([])
   })
 
-  it('is stopped without a death record', async () => {
+  it.runIf(isFullCampaign())('is stopped without a death record', async () => {
     const root = newRoot()
     const { entry } = await fakeAgent(root, [UNKNOWN, READY])
     const { session } = await launchPeer(root.root, entry, SHORT)

@@ -1,7 +1,14 @@
 import { mkdirSync, realpathSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readCommandLine } from '@iapeer/core/process'
-import { asyncCleanups, privateDirectory, startServer, type TestServer, until } from '@iapeer/dev/testing'
+import {
+  asyncCleanups,
+  isFullCampaign,
+  privateDirectory,
+  startServer,
+  type TestServer,
+  until,
+} from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { inspectPane } from '../src/index.ts'
 
@@ -263,7 +270,7 @@ describe('a pane that cannot be read', () => {
     expect(await read(gone, path)).toMatchObject({ cwd: path, command: ['sleep', '1011'] })
   })
 
-  it('is on a server that has exited or does not respond', async () => {
+  it.runIf(isFullCampaign())('is on a server that has exited or does not respond', async () => {
     const { server, read } = await newServer()
     await server.stop()
     await expect(read('%0')).rejects.toMatchObject({ code: 'server-unresponsive' })

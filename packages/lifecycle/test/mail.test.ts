@@ -324,7 +324,7 @@ describe('what a killed process has left', () => {
 })
 
 describe('the mailbox of a peer', () => {
-  it('goes with it when it is renamed', async () => {
+  it.runIf(isFullCampaign())('goes with it when it is renamed', async () => {
     const path = await recordingPeer()
     const { id } = await send(test.root, 'bob', 'hello')
     await renamePeer(test.root, 'bob', toPersonality('rob'))

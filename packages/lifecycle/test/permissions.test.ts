@@ -99,15 +99,18 @@ describe('a profile without permissions', () => {
     },
   )
 
-  it('leads to no warning for a runtime without permissions, or if the command states them', async () => {
-    const root = newRoot()
-    await root.peer(['sleep', '1000'], 'ann')
-    expect((await startNamed(root.root, 'ann', {})).warnings).toEqual([])
-    const { entry } = await fakeAgent(root, [READY])
-    const { command = [] } = (await readProfile(entry.home)) ?? {}
-    await updatePeer(root.root, 'bob', { command: [...command, '--dangerously-skip-permissions'] })
-    expect((await startNamed(root.root, 'bob', {})).warnings).toEqual([])
-    const views = await fleetView(root.root)
-    expect(views.map(({ permissions }) => permissions)).toEqual([undefined, 'skip'])
-  })
+  it.runIf(isFullCampaign())(
+    'leads to no warning for a runtime without permissions, or if the command states them',
+    async () => {
+      const root = newRoot()
+      await root.peer(['sleep', '1000'], 'ann')
+      expect((await startNamed(root.root, 'ann', {})).warnings).toEqual([])
+      const { entry } = await fakeAgent(root, [READY])
+      const { command = [] } = (await readProfile(entry.home)) ?? {}
+      await updatePeer(root.root, 'bob', { command: [...command, '--dangerously-skip-permissions'] })
+      expect((await startNamed(root.root, 'bob', {})).warnings).toEqual([])
+      const views = await fleetView(root.root)
+      expect(views.map(({ permissions }) => permissions)).toEqual([undefined, 'skip'])
+    },
+  )
 })

@@ -485,31 +485,35 @@ it('temporary files of killed writers are removed', async () => {
   expect([existsSync(young ?? ''), existsSync(used ?? '')]).toEqual([true, true])
 })
 
-it('a host shutdown that the recorder noticed counts as a reboot, not as a crash', async () => {
-  const testRoot = newRoot()
-  const { root } = testRoot
-  const entry = await testRoot.peer(SLEEP)
-  await updatePeer(root, 'bob', { afterReboot: 'restart' })
-  const { session } = await launchPeer(root, entry)
-  const location = rootRecordLocation(root)
-  const [guard] = await listCanaries(location)
-  const recorder = await identifyProcess(guard?.recorderPid ?? Number.NaN)
-  if (recorder === undefined || guard === undefined) throw new Error('the peer has no guard')
-  // The state that a guard leaves if it has noticed the shutdown and is killed before it writes its line.
-  process.kill(recorder.pid, 'SIGKILL')
-  const facts = `rc=0,ev=server,rec=${formatProcessId(recorder)},ts=${Date.now()},m=g,c=hs`
-  symlinkSync(facts, generationPaths({ identity: BOB, gen: guard.gen, ...location }).claim)
-  process.kill(session.server.pid, 'SIGKILL')
-  await supervise(root)
-  const back = await until('the peer to run again', async () => {
-    const { session: now, tally } = await statusOf(root, BOB)
-    return now !== undefined && now.gen !== guard.gen && now.readyAt !== undefined ? tally : undefined
-  })
-  expect(back).toMatchObject({ lastEnd: 'reboot', endings: [{ crash: false, death: true }] })
-  await until('its record', () => testRoot.deaths().length === 1)
-  expect(testRoot.deaths()).toMatchObject([{ cause: 'host-shutdown' }])
-  await stopPeer(root, BOB, { by: 'a test' })
-}, 30_000)
+it.runIf(isFullCampaign())(
+  'a host shutdown that the recorder noticed counts as a reboot, not as a crash',
+  async () => {
+    const testRoot = newRoot()
+    const { root } = testRoot
+    const entry = await testRoot.peer(SLEEP)
+    await updatePeer(root, 'bob', { afterReboot: 'restart' })
+    const { session } = await launchPeer(root, entry)
+    const location = rootRecordLocation(root)
+    const [guard] = await listCanaries(location)
+    const recorder = await identifyProcess(guard?.recorderPid ?? Number.NaN)
+    if (recorder === undefined || guard === undefined) throw new Error('the peer has no guard')
+    // The state that a guard leaves if it has noticed the shutdown and is killed before it writes its line.
+    process.kill(recorder.pid, 'SIGKILL')
+    const facts = `rc=0,ev=server,rec=${formatProcessId(recorder)},ts=${Date.now()},m=g,c=hs`
+    symlinkSync(facts, generationPaths({ identity: BOB, gen: guard.gen, ...location }).claim)
+    process.kill(session.server.pid, 'SIGKILL')
+    await supervise(root)
+    const back = await until('the peer to run again', async () => {
+      const { session: now, tally } = await statusOf(root, BOB)
+      return now !== undefined && now.gen !== guard.gen && now.readyAt !== undefined ? tally : undefined
+    })
+    expect(back).toMatchObject({ lastEnd: 'reboot', endings: [{ crash: false, death: true }] })
+    await until('its record', () => testRoot.deaths().length === 1)
+    expect(testRoot.deaths()).toMatchObject([{ cause: 'host-shutdown' }])
+    await stopPeer(root, BOB, { by: 'a test' })
+  },
+  30_000,
+)
 
 it('a due restart is cancelled if the peer was stopped or its restart was replanned', async () => {
   const testRoot = newRoot()
