@@ -14,6 +14,7 @@ import { ConfigReload } from './config-reload.ts'
 import { type Daemon, runDaemon } from './daemon.ts'
 import { eventLogSource } from './event-source.ts'
 import { problemsOf } from './local-fleet.ts'
+import { OwnProgram } from './own-program.ts'
 import { showAsDaemon } from './process-name.ts'
 import { stripDaemonEnv } from './strip-daemon-env.ts'
 import { VERSION } from './version.ts'
@@ -120,6 +121,8 @@ async function runInForeground(root: string, report: boolean): Promise<void> {
   // Programs of the peers use the same root.
   process.env['IAPEER_ROOT'] = root
   const config = new ConfigReload(root, env)
+  const program = new OwnProgram(process.argv[1] ?? '')
+  const problems = () => [...config.problems(), ...program.problems()]
   await preloadLifecycle()
   let supervisor: ReturnType<typeof superviseFleet> | undefined
   const daemon = await runDaemon({
@@ -127,10 +130,10 @@ async function runInForeground(root: string, report: boolean): Promise<void> {
     env,
     human: process.stderr.isTTY === true,
     events: eventLogSource(root),
-    problems: () => config.problems(),
+    problems,
     supervisor: (log) => {
       supervisor = superviseFleet(root, {
-        problems: async () => [...(await problemsOf(root)), ...config.problems()],
+        problems: async () => [...(await problemsOf(root)), ...problems()],
         onError: (what, error) => log.error({ err: error, what }, 'supervision'),
       })
       return supervisor

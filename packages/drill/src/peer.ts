@@ -125,7 +125,7 @@ export async function removeDrillPeer(
   if ((await findPeer(site.root, name)) === undefined) return true
   // A stop takes longer than a change of the registry, and others need not wait for it.
   await stopPeer(site.root, identityOf(name), { by: BY, why: 'it is removed' })
-  await site.changeRegistry(() => removeNamed(site.root, name, { force: true, by: BY }))
+  await site.changeRegistry(() => removeNamed(site.root, name, { force: true, by: BY, env: site.env }))
   if (last === undefined) return true
   const gone = await Promise.all(
     [last.server, last.leader, last.recorder].map((id) => isGoneWithin(id, EXIT_MS)),

@@ -242,6 +242,13 @@ describe('the daemon', () => {
     expect(await newHost().runCheck('daemon')).toMatchObject([{ id: 'daemon-none', level: 'note' }])
   })
 
+  it('whose program was removed is a warning, with the path', async () => {
+    const daemon = { pid: 4711, removedProgram: '/usr/lib/node_modules/iapeer/dist/iapeerd.js' }
+    expect(await newHost().runCheck('daemon', { daemon })).toMatchObject([
+      { id: 'daemon-program-removed', level: 'warning', where: daemon.removedProgram },
+    ])
+  })
+
   it.each(['stalled', 'unresponsive'] as const)('that is %s is an error, with a fix', async (fault) => {
     expect(await newHost().runCheck('daemon', { daemon: { pid: 4711, fault } })).toMatchObject([
       {

@@ -50,6 +50,8 @@ export interface KnownDaemon {
   readonly version?: string
   /** Why the running daemon does not supervise the peers. @default it supervises them */
   readonly fault?: 'stalled' | 'unresponsive'
+  /** Where its program was, if that was removed while it runs. */
+  readonly removedProgram?: string
   /** Where it sends notifications, without secrets, and the last failure there. Undefined if the daemon did not report it. */
   readonly notifications?: readonly KnownChannel[]
 }

@@ -21,6 +21,8 @@ export interface RemoveOptions {
   readonly force?: boolean | undefined
   /** Who asks, for the intent, e.g. `iapeer remove`. */
   readonly by: string
+  /** The settings by which deaths are counted where no daemon runs. @default those of this process */
+  readonly env?: NodeJS.ProcessEnv | undefined
 }
 
 export interface RemovedPeer extends Removed {
@@ -79,8 +81,8 @@ async function stopLate(root: string, identity: Identity, by: string): Promise<v
  * @throws IapeerError `running`, `no-such-peer`, and those of `stopPeer` and `removePeer`
  */
 export async function removeNamed(root: string, name: string, options: RemoveOptions): Promise<RemovedPeer> {
-  const { force = false, by } = options
-  await settleFleet(root)
+  const { force = false, by, env } = options
+  await settleFleet(root, env)
   const entry = await findPeer(root, name)
   const identities = entry === undefined ? [] : identitiesOf(entry)
   const running = await sessionsOf(root, identities)

@@ -1,4 +1,4 @@
-import { type DrillResult, type KindResult, summaryOf, type Times } from '@iapeer/drill'
+import { type DrillResult, type Finding, type KindResult, summaryOf, type Times } from '@iapeer/drill'
 import { durationText } from '@iapeer/lifecycle/deaths'
 import { EXIT } from '../../exit-code.ts'
 import { isDumbTerminal, paint, textWidth } from '../../output.ts'
@@ -6,10 +6,13 @@ import { table } from '../../table.ts'
 import { wrap } from '../../wrap.ts'
 
 const LINE_MS = 10_000
+/** So many findings are printed; more are counted. */
+const MOST_FINDINGS = 20
 
 /** Shows how far a drill is. */
 export interface DrillProgress {
-  readonly step: (done: number, isWrong: boolean) => void
+  /** @param wrong what was wrong with the act, one line each: printed at once, since a drill can take hours */
+  readonly step: (done: number, wrong: readonly string[]) => void
   readonly end: () => void
 }
 
@@ -26,8 +29,10 @@ export function startProgress(count: number, output: NodeJS.WriteStream = proces
     return `${done} of ${count} acts, ${wrong} wrong, ${rate.toFixed(1)} each second, ${left} left`
   }
   return {
-    step: (done, isWrong) => {
-      if (isWrong) wrong++
+    step: (done, lines) => {
+      if (lines.length > 0) wrong++
+      if (lines.length > 0 && wrong <= MOST_FINDINGS)
+        output.write(`${isMoving ? '\r\u001b[K' : ''}${lines.join('\n')}\n`)
       const now = performance.now()
       if (isMoving) output.write(`\r\u001b[K${text(done)}`)
       else if (now - lastMs >= LINE_MS) {
@@ -56,19 +61,18 @@ function kindRow(result: KindResult): string[] {
 }
 
 const HEAD = ['KIND', 'ACTS', 'WRONG', 'RECORD P50', 'P99', 'RUNNING P50', 'P99']
-const MOST_FINDINGS = 20
 const FAILED_ADVICE =
   'An act that failed was not finished, so it says nothing about the records. On a busy host servers start too late: try a smaller --concurrency.'
 
+/** Returns one finding in one line. */
+export function findingText({ act, kind, what, identity, gen }: Omit<Finding, 'number'>): string {
+  const about = gen === undefined ? (identity ?? '') : `${identity}-${gen}`
+  return `${paint('red', '✕')} ${act}: ${kind}: ${what}${about === '' ? '' : ` (${about})`}`
+}
+
 function findingsText({ findings }: DrillResult, again: string): string[] {
   if (findings.length === 0) return []
-  const lines = findings.slice(0, MOST_FINDINGS).flatMap(({ act, kind, what, identity, gen }) => {
-    const about = gen === undefined ? (identity ?? '') : `${identity}-${gen}`
-    return wrap(
-      `${paint('red', '✕')} ${act}: ${kind}: ${what}${about === '' ? '' : ` (${about})`}`,
-      textWidth(),
-    )
-  })
+  const lines = findings.slice(0, MOST_FINDINGS).flatMap((finding) => wrap(findingText(finding), textWidth()))
   const more = findings.length > MOST_FINDINGS ? [`and ${findings.length - MOST_FINDINGS} more`] : []
   const advice = findings.some(({ kind }) => kind === 'failed') ? wrap(FAILED_ADVICE, textWidth()) : []
   return ['', ...lines, ...more, ...advice, `Repeat it: ${again}`]

@@ -15,7 +15,7 @@ import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { launchSignal } from '../../interrupt.ts'
 import { commandText, print, printJson } from '../../output.ts'
-import { exitCodeOf, resultText, startProgress } from './drill-text.ts'
+import { exitCodeOf, findingText, resultText, startProgress } from './drill-text.ts'
 
 const COUNT = 50
 const MOST_ACTS = 1_000_000
@@ -137,7 +137,13 @@ export default defineCommand({
       ...{ count, concurrency, seed, kinds, keep: options.keep, mail: options.mail, signal },
       daemonProgram: locateDaemon(import.meta.url),
       cliProgram: locateCli(import.meta.url),
-      onStep: ({ problems }: StepResult, done: number) => progress.step(done, problems.length > 0),
+      onStep: ({ step, identity, gen, problems }: StepResult, done: number) => {
+        const about = { act: step.kind.name, identity, gen }
+        progress.step(
+          done,
+          problems.map((problem) => findingText({ ...problem, ...about })),
+        )
+      },
     }
     const result = await runReported(report, () => runDrill(drill)).finally(() => progress.end())
     const again = [

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { iapeerRoot } from '@iapeer/core/paths'
 import {
+  answeringDaemon,
   type CheckGroup,
   type DoctorContext,
   daemonStatus,
@@ -77,12 +78,15 @@ async function knownDaemon(): Promise<Pick<DoctorContext, 'daemon'>> {
   const found = await daemonStatus(iapeerRoot())
   if (found.state === 'stopped') return {}
   const fault = daemonFault(found)
+  const { health } = (await answeringDaemon(iapeerRoot())) ?? {}
+  const removed = health?.problems.find(({ id }) => id === 'program-removed')?.where
   return {
     daemon: {
       pid: found.pid,
       ...('version' in found ? { version: found.version } : {}),
       ...('notifications' in found ? { notifications: found.notifications } : {}),
       ...(fault === undefined ? {} : { fault }),
+      ...(removed === undefined ? {} : { removedProgram: removed }),
     },
   }
 }

@@ -54,6 +54,16 @@ async function runDaemon(context: DoctorContext): Promise<Finding[]> {
         fix: DAEMON_RESTART_HINT,
       },
     ]
+  if (daemon.removedProgram !== undefined)
+    return [
+      {
+        id: 'daemon-program-removed',
+        level: 'warning',
+        what: 'the program of the running daemon was removed: after a crash it does not come back',
+        where: daemon.removedProgram,
+        fix: 'Start the installed one: iapeer daemon restart. The peers keep running.',
+      },
+    ]
   const cgroup = await cgroupOf(context, daemon.pid)
   const found = cgroup === undefined ? undefined : unitOf(cgroup)
   const where = `pid ${daemon.pid}`
