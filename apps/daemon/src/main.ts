@@ -121,7 +121,7 @@ async function runInForeground(root: string, report: boolean): Promise<void> {
   // Programs of the peers use the same root.
   process.env['IAPEER_ROOT'] = root
   const config = new ConfigReload(root, env)
-  const program = new OwnProgram(process.argv[1] ?? '')
+  const program = new OwnProgram(locateDaemon(import.meta.url))
   const problems = () => [...config.problems(), ...program.problems()]
   await preloadLifecycle()
   let supervisor: ReturnType<typeof superviseFleet> | undefined

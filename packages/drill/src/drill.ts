@@ -12,7 +12,7 @@ import { plan, type Step } from './plan.ts'
 import { inTemporary, privateDirectoryName, removePrivateDirectory } from './private-directory.ts'
 import { assertRoom } from './room.ts'
 import { closeSite, openSite, type Site, withoutSettings } from './site.ts'
-import { retireSpares, runStep, type StepResult } from './step.ts'
+import { runStep, type StepResult } from './step.ts'
 
 /** How a drill runs. */
 export interface DrillOptions {
@@ -115,8 +115,8 @@ class Collector {
     this.findings.push(...problems.map((problem) => ({ ...problem, ...about })))
   }
 
-  /** Takes what is left at the end, in words. */
-  noteLeft(left: readonly string[]): void {
+  /** Takes what is left over at the end, in words. */
+  noteLeftovers(left: readonly string[]): void {
     const about = { act: 'end', number: undefined, identity: undefined, gen: undefined }
     this.findings.push(...left.map((what) => ({ kind: 'leftover' as const, what, ...about })))
   }
@@ -215,7 +215,7 @@ async function recount(sites: readonly Site[], collector: Collector): Promise<vo
 
 /** Closes the roots. */
 async function closeSites(sites: readonly Site[], keep: boolean, collector: Collector): Promise<void> {
-  for (const site of sites) collector.noteLeft(await closeSite(site, keep))
+  for (const site of sites) collector.noteLeftovers(await closeSite(site, keep))
 }
 
 type Unplaced = Omit<DrillResult, 'directory' | 'ms'>
@@ -240,7 +240,10 @@ async function drillIn(directory: string, chosen: readonly Kind[], options: Dril
     for (const result of controlled.failed) collector.note(result)
     for (const gen of controlled.generations) collector.known.add(gen)
     if (isControlRed) await runSteps(sites, kinds, options, collector)
-    for (const site of all) collector.noteLeft(await retireSpares(site))
+    for (const { spares } of all) {
+      collector.noteLeftovers(await spares.removeAll())
+      for (const problem of spares.problems) collector.note(problem)
+    }
     await recount(all, collector)
     isKept = keep || collector.findings.length > 0 || !isControlRed
   } finally {

@@ -1,5 +1,11 @@
 import { listCanaries } from '@iapeer/canary'
-import { formatIdentity, type Identity, toPersonality, toRuntime } from '@iapeer/core/identity'
+import {
+  formatIdentity,
+  type Identity,
+  type Personality,
+  toPersonality,
+  toRuntime,
+} from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId } from '@iapeer/core/process'
 import { readProfileText, replaceProfileText } from '@iapeer/core/profile'
@@ -38,6 +44,8 @@ export const BY = 'iapeer drill'
 /** One run of a peer: what the drill hurts. */
 export interface Generation {
   readonly identity: Identity
+  /** The identity that it was started with, which the files of its recorder are named after. */
+  readonly recordedAs: Identity
   readonly gen: string
   readonly socketPath: string
   readonly server: ProcessId
@@ -59,6 +67,12 @@ export interface DrillPeer {
   readonly generation: Generation
 }
 
+/** Returns another name for a peer: the same one with the next number behind it (`p7-r2` after `p7-r1`), since names are short. */
+export function renamed(name: string): Personality {
+  const [, base = name, count = '0'] = /^(.*?)-r(\d+)$/.exec(name) ?? []
+  return toPersonality(`${base}-r${Number(count) + 1}`)
+}
+
 export const identityOf = (name: string): Identity =>
   formatIdentity({ runtime: toRuntime('command'), personality: toPersonality(name) })
 
@@ -66,13 +80,13 @@ export const identityOf = (name: string): Identity =>
 export async function runningGeneration(site: Site, identity: Identity): Promise<Generation | undefined> {
   const { session } = await statusOf(site.root, identity)
   if (session?.gen === undefined || session.readyAt === undefined) return undefined
-  const { gen, socketPath, server, leader, paneId: pane, sessionId } = session
+  const { gen, recordedAs = identity, socketPath, server, leader, paneId: pane, sessionId } = session
   const canaries = await listCanaries(rootRecordLocation(site.root))
   const pid = canaries.find((one) => one.gen === gen)?.recorderPid
   const recorder = pid === undefined ? undefined : await identifyProcess(pid)
   if (recorder === undefined) return undefined
   site.processes.add(server, leader, recorder)
-  return { identity, gen, socketPath, server, leader, recorder, pane, session: sessionId }
+  return { identity, recordedAs, gen, socketPath, server, leader, recorder, pane, session: sessionId }
 }
 
 /** States in the profile of a peer that it gets messages by its directory. */

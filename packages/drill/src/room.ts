@@ -13,6 +13,9 @@ const BASE_BYTES = 400 * 2 ** 20
 const PEER_BYTES = 64 * 2 ** 20
 const BASE_PROCESSES = 20
 const PEER_PROCESSES = 12
+/** A peer that waits for an act beside each of those that have one. */
+const SPARE_BYTES = 12 * 2 ** 20
+const SPARE_PROCESSES = 4
 
 /**
  * More than the files of the drill itself with its small disk, and of each act (records, snapshots, states, messages), need: 64 MiB and
@@ -81,11 +84,11 @@ export async function assertRoom({ concurrency, count }: DrillSize, parent: stri
   const byMemory =
     memory === undefined
       ? Number.POSITIVE_INFINITY
-      : Math.floor((memory.availableBytes / 2 - BASE_BYTES) / PEER_BYTES)
+      : Math.floor((memory.availableBytes / 2 - BASE_BYTES) / (PEER_BYTES + SPARE_BYTES))
   const byProcesses =
     processes === undefined
       ? Number.POSITIVE_INFINITY
-      : Math.floor((processes / 2 - BASE_PROCESSES) / PEER_PROCESSES)
+      : Math.floor((processes / 2 - BASE_PROCESSES) / (PEER_PROCESSES + SPARE_PROCESSES))
   const possible = Math.max(0, Math.min(byMemory, byProcesses))
   if (concurrency <= possible) return
   const what = byMemory <= byProcesses ? 'memory' : 'processes'

@@ -1,18 +1,49 @@
-import type { DrillPeer } from './peer.ts'
+import { mapLimit, waitUntil } from '@iapeer/core/async'
+import { textOf } from './errors.ts'
+import type { Problem } from './expected.ts'
+import { type DrillPeer, removeDrillPeer, runningGeneration } from './peer.ts'
+import type { Step } from './plan.ts'
+import { removePrivateDirectory } from './private-directory.ts'
 
-/** After so many acts a peer is removed: the daemon waits twice as long before each restart of a peer as before the one before. */
+/** After so many acts a peer is removed: the daemon waits twice as long before each restart of a peer as before the last one. */
 const MOST_ACTS = 4
+/** How long the recorder of a running peer may be unknown. */
+const KNOWN_MS = 5_000
+const AT_ONCE = 4
 
-/** A peer that runs, and how many acts it has had. */
-interface SparePeer {
+/** A peer that runs, and the acts that it has had. */
+export interface SparePeer {
   readonly peer: DrillPeer
   readonly acts: number
+  /** The last one, which has left it running. */
+  readonly step: Step
 }
 
-/** The peers that acts have left running, as they must: the next acts have them, which costs no start and no stop. */
+/** Something that happened to a peer between two acts. */
+export interface SpareProblem {
+  readonly step: Step
+  readonly identity: string
+  readonly gen: string
+  readonly problems: readonly Problem[]
+}
+
+/** Returns what is wrong with a peer that nothing was done to since its last act. */
+async function problemOf({ site, identity, generation }: DrillPeer): Promise<Problem | undefined> {
+  const { gen } = generation
+  site.records.look()
+  if (site.records.countOf(gen) > 0)
+    return { kind: 'false-record', what: 'a death is recorded after the act, although nothing was done' }
+  const now = await waitUntil(() => runningGeneration(site, identity), { limitMs: KNOWN_MS, everyMs: 100 })
+  if (now?.gen === gen) return undefined
+  return { kind: 'wrong-state', what: 'the peer has exited after the act, although nothing was done' }
+}
+
+/** The peers that acts have left running, as they must: later acts have them, which costs no start and no stop. */
 export class SparePeers {
   readonly #most: number
   #peers: SparePeer[] = []
+  /** What happened to peers between two acts. */
+  readonly problems: SpareProblem[] = []
 
   /** @param most how many are kept */
   constructor(most: number) {
@@ -26,17 +57,39 @@ export class SparePeers {
     return found
   }
 
-  /** Keeps a peer, unless it has had enough acts or enough others are kept. @returns whether it is kept */
+  /** Keeps a peer for a later act, unless it has had enough acts or enough others are kept. @returns whether it is kept */
   keep(spare: SparePeer): boolean {
     if (spare.acts >= MOST_ACTS || this.#peers.length >= this.#most) return false
     this.#peers.push(spare)
     return true
   }
 
-  /** Takes all. */
-  takeAll(): DrillPeer[] {
-    const all = this.#peers.map(({ peer }) => peer)
+  /** Checks that nothing has happened to a peer since its last act, and notes what has. @returns whether all is well */
+  async isIntact({ peer, step }: SparePeer): Promise<boolean> {
+    const problem = await problemOf(peer)
+    if (problem === undefined) return true
+    const { identity, generation } = peer
+    this.problems.push({ step, identity, gen: generation.gen, problems: [problem] })
+    return false
+  }
+
+  /** Removes a peer and its home, unless its files are needed to find out what has happened. @returns what is left over, in words */
+  async #remove(spare: SparePeer): Promise<string[]> {
+    const { site, name, identity, generation, entry } = spare.peer
+    try {
+      const isIntact = await this.isIntact(spare)
+      if (!(await removeDrillPeer(site, name, generation))) return [`a process of ${identity} did not exit`]
+      if (!isIntact || (await removePrivateDirectory(entry.home))) return []
+      return [`${entry.home} could not be removed`]
+    } catch (error) {
+      return [`${identity} was not removed: ${textOf(error)}`]
+    }
+  }
+
+  /** Removes all. @returns what is left over, in words: nothing if all is well */
+  async removeAll(): Promise<string[]> {
+    const all = this.#peers
     this.#peers = []
-    return all
+    return (await mapLimit(all, AT_ONCE, (spare) => this.#remove(spare))).flat()
   }
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { mapLimit } from '@iapeer/core/async'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
-import { drillFailed, textOf } from './errors.ts'
+import { textOf } from './errors.ts'
 import { compare, type Expected, type Problem } from './expected.ts'
 import { PeerMail } from './mail.ts'
 import { observe, type RecordLimits } from './observe.ts'
@@ -73,61 +72,61 @@ async function afterMail(
   return (await runningGeneration(site, identityOf(name))) ?? last
 }
 
-/** Returns a peer that an act has left running. @throws IapeerError `drill-failed` if that run has ended since */
-async function stillRunning(peer: DrillPeer): Promise<DrillPeer> {
-  const now = await runningGeneration(peer.site, peer.identity)
-  if (now?.gen === peer.generation.gen) return peer
-  throw drillFailed(`${peer.identity}-${peer.generation.gen} has ended without an act`)
+/** A peer for an act, and how many acts it has had. */
+interface PeerForAct {
+  readonly peer: DrillPeer
+  readonly acts: number
 }
 
-/** Removes a peer that an act has left running, and its home. @returns what is left, in words */
-async function retire({ site, name, generation, entry }: DrillPeer): Promise<string[]> {
-  if (!(await removeDrillPeer(site, name, generation)))
-    return [`a process of ${generation.identity} did not exit`]
-  return (await removePrivateDirectory(entry.home)) ? [] : [`${entry.home} could not be removed`]
+/** Returns a peer that an earlier act has left running, once it has waited for this act; undefined if none is intact. */
+async function sparePeer(site: Site, step: Step): Promise<PeerForAct | undefined> {
+  for (;;) {
+    const spare = site.spares.take(step.isRestarted)
+    if (spare === undefined) return undefined
+    await sleep(step.delayMs)
+    if (await site.spares.isIntact(spare)) return spare
+    await removeDrillPeer(site, spare.peer.name, spare.peer.generation)
+  }
 }
 
-const AT_ONCE = 4
-
-/** Removes the peers that acts have left running. @returns what is left, in words: nothing if all is well */
-export async function retireSpares(site: Site): Promise<string[]> {
-  const left = await mapLimit(site.spares.takeAll(), AT_ONCE, (peer) =>
-    retire(peer).catch((error: unknown) => [`${peer.identity} was not removed: ${textOf(error)}`]),
-  )
-  return left.flat()
+/** Starts a peer, which then waits for the act. */
+async function newPeer(site: Site, step: Step): Promise<PeerForAct> {
+  const peer = await startDrillPeer(site, `p${step.number}`, step.isRestarted)
+  // With messages, the wait is a part of the act.
+  if (!site.hasMail) await sleep(step.delayMs)
+  return { peer, acts: 0 }
 }
 
-/** Leaves a peer for another act, under its present name and with its present run. @returns whether it is left */
-async function isLeft(
-  peer: DrillPeer,
-  now: { readonly name: string; readonly generation: Generation; readonly acts: number },
+/** Keeps a peer that runs for a later act, under its present name and with its present run. @returns whether it is kept */
+async function keepForLater(
+  { peer, acts }: PeerForAct,
+  now: { readonly name: string; readonly generation: Generation; readonly step: Step },
 ): Promise<boolean> {
   const { site } = peer
-  const { name, generation, acts } = now
+  const { name, generation, step } = now
   // What became of its messages is known once it is removed.
   if (site.hasMail) return false
   const entry = name === peer.name ? peer.entry : await getPeerNamed(site, name)
-  return site.spares.keep({ peer: { ...peer, name, entry, identity: identityOf(name), generation }, acts })
+  const present = { ...peer, name, entry, identity: identityOf(name), generation }
+  return site.spares.keep({ peer: present, acts: acts + 1, step })
 }
 
 /**
- * Does one act on a peer that has no other act at the time, and checks what follows. A peer that runs then, as it must, is left for
- * another act. Any other is removed.
+ * Does one act on a peer that has no other act at the time, and checks what follows. A peer that runs then, as it must, is kept for a
+ * later act. Any other is removed.
  */
 export async function runStep(site: Site, step: Step, limits = LIMITS): Promise<StepResult> {
   const { isRestarted } = step
-  const spare = site.spares.take(isRestarted)
-  const name = spare?.peer.name ?? `p${step.number}`
-  let present = name
-  let last = spare?.peer.generation
+  let present = `p${step.number}`
+  let last: Generation | undefined
   try {
-    const started = await (spare === undefined
-      ? startDrillPeer(site, name, isRestarted)
-      : stillRunning(spare.peer))
-    const peer = { ...started, isWatchedLong: step.seed % WATCHED_LONG === 0 }
+    const taken = (await sparePeer(site, step)) ?? (await newPeer(site, step))
+    const { name } = taken.peer
+    present = name
+    const peer = { ...taken.peer, isWatchedLong: step.seed % WATCHED_LONG === 0 }
     last = peer.generation
     const mail = site.hasMail ? new PeerMail(site, name, randomFrom(step.seed + 1)) : undefined
-    await sleep(step.delayMs)
+    if (site.hasMail) await sleep(step.delayMs)
     const act = await step.kind.act(peer, randomFrom(step.seed))
     present = act.renamedTo ?? name
     const { expected } = act
@@ -143,8 +142,8 @@ export async function runStep(site: Site, step: Step, limits = LIMITS): Promise<
     last = latest
     const allowed = new Map<string, readonly number[]>(seen.map((one) => [one.gen, [0]]))
     allowed.set(gen, expected.records)
-    const now = { name: present, generation: latest, acts: (spare?.acts ?? 0) + 1 }
-    if (problems.length > 0 || !observed.found.runs || !(await isLeft(started, now))) {
+    const isRight = problems.length === 0 && observed.found.runs
+    if (!isRight || !(await keepForLater(taken, { name: present, generation: latest, step }))) {
       if (!(await removeDrillPeer(site, present, latest)))
         problems.push({ kind: 'leftover', what: `a process of ${identity} did not exit` })
       problems.push(...((await mail?.problems()) ?? []))
@@ -159,6 +158,6 @@ export async function runStep(site: Site, step: Step, limits = LIMITS): Promise<
     await removeDrillPeer(site, present, last).catch((other: unknown) => {
       problems.push({ kind: 'leftover', what: `the peer was not removed: ${textOf(other)}` })
     })
-    return failure(step, name, { problems, last })
+    return failure(step, present, { problems, last })
   }
 }

@@ -146,12 +146,16 @@ export function judgeTogether(deaths: readonly Death[]): Judgement {
 }
 
 /** What was found for each death that is still in use: a long-lived process judges the same ones again and again. */
-const known = new WeakMap<Death, Examined>()
+const examinedBefore = new WeakMap<Death, Examined>()
 
 function examined(death: Death): Examined {
   const { record, findings } = death
-  const found = known.get(death) ?? { record, atMs: Date.parse(record.ts), ...examine(record, findings) }
-  known.set(death, found)
+  const found = examinedBefore.get(death) ?? {
+    record,
+    atMs: Date.parse(record.ts),
+    ...examine(record, findings),
+  }
+  examinedBefore.set(death, found)
   return found
 }
 

@@ -67,7 +67,7 @@ it('a verdict that was kept since is shown by a reader that has judged the death
 
 it('more deaths than are remembered are judged as by a reader that remembers none', async () => {
   const root = newRoot()
-  const records = Array.from({ length: 700 }, (_none, at) => death(String(at)))
+  const records = Array.from({ length: 1_200 }, (_none, at) => death(String(at)))
   const reader = new DeathReader(root)
   const options = { now: new Date('2027-03-01T12:10:00.000Z') }
   const remembered = await judgeAmong(root, records, () => true, { ...options, reader })

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
 import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
@@ -78,13 +78,55 @@ describe('the recent deaths are those of the whole log', () => {
     expect(numbersOf(recent)).toEqual([5, 1, 2, 3])
   })
 
+  it('when another file has got the inode of the log, or a slow writer appends to the rotated one', () => {
+    const { root, log } = newLog()
+    const recent = new RecentDeaths(root, 24 * HOUR_MS)
+    writeFileSync(log, `${lineOf(1)}\n`)
+    expect(numbersOf(recent)).toEqual([1])
+    // As after the removal of the log: the same inode, and at least as long.
+    writeFileSync(log, `${lineOf(2)}\n${lineOf(3)}\n`)
+    expect(numbersOf(recent)).toEqual([2, 3])
+    renameSync(log, `${log}.1`)
+    writeFileSync(log, `${lineOf(5)}\n`)
+    expect(numbersOf(recent)).toEqual([2, 3, 5])
+    appendFileSync(`${log}.1`, `${lineOf(4)}\n`)
+    expect(numbersOf(recent)).toEqual([2, 3, 4, 5])
+  })
+
+  it('after a read that has failed', () => {
+    const { root, log } = newLog()
+    const recent = new RecentDeaths(root, 24 * HOUR_MS)
+    writeFileSync(log, `${lineOf(1)}\n`)
+    mkdirSync(`${log}.1`)
+    expect(() => recent.read(NOW)).toThrow('EISDIR')
+    rmSync(`${log}.1`, { recursive: true })
+    expect(numbersOf(recent)).toEqual([1])
+    appendFileSync(log, `${lineOf(2)}\n`)
+    renameSync(log, `${log}.1`)
+    writeFileSync(log, `${lineOf(3)}\n`)
+    mkdirSync(`${log}.2`)
+    expect(() => recent.read(NOW)).toThrow('EISDIR')
+    rmSync(`${log}.2`, { recursive: true })
+    expect(numbersOf(recent)).toEqual([1, 2, 3])
+  })
+
+  it('after the clock was set forward and back', () => {
+    const { root, log } = newLog()
+    const recent = new RecentDeaths(root, HOUR_MS)
+    writeFileSync(log, `${lineOf(1)}\n`)
+    expect(numbersOf(recent)).toEqual([1])
+    expect(numbersOf(recent, new Date(AT + 30 * HOUR_MS))).toEqual([])
+    expect(numbersOf(recent)).toEqual([1])
+  })
+
   it('without those that have become too old', () => {
     const { root, log } = newLog()
     const recent = new RecentDeaths(root, HOUR_MS)
     writeFileSync(log, `${lineOf(1)}\n${lineOf(1_000)}\n`)
     expect(numbersOf(recent, new Date(AT + HOUR_MS))).toEqual([1, 1_000])
     expect(numbersOf(recent, new Date(AT + HOUR_MS + 1))).toEqual([1_000])
-    appendFileSync(log, `${lineOf(2_000)}\n`)
+    // The time of a death that is recorded late lies before that of others.
+    appendFileSync(log, `${lineOf(2_000)}\n${lineOf(0)}\n`)
     expect(numbersOf(recent, new Date(AT + HOUR_MS + 1))).toEqual([1_000, 2_000])
   })
 
@@ -123,5 +165,10 @@ describe('the deaths that were not notified yet', () => {
     expect(pendingOf(idsOf(3_000, 5_000))).toEqual([])
     const others = new Set([...idsOf(3_000, 5_000)].filter((_id, at) => at !== 7).concat('daemon-problem'))
     expect(pendingOf(others)).toEqual([3_007])
+  })
+
+  it('are also those before the first one, while most ids that are remembered are of older deaths', () => {
+    const older = Array.from({ length: 1_999 }, (_none, at) => `command-old-${at}`)
+    expect(pendingOf(new Set([...older, records[4_999]?.id ?? '']))).toHaveLength(4_999)
   })
 })

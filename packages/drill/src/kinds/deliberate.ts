@@ -1,7 +1,6 @@
-import { toPersonality } from '@iapeer/core/identity'
 import { launchPeer, renameNamed, stopPeer } from '@iapeer/lifecycle'
 import type { Expected } from '../expected.ts'
-import { BY, type DrillPeer, identityOf, runningGeneration } from '../peer.ts'
+import { BY, type DrillPeer, identityOf, renamed, runningGeneration } from '../peer.ts'
 import { isGoneWithin } from '../processes.ts'
 import type { Act, Kind } from './kind.ts'
 
@@ -43,7 +42,7 @@ export const DELIBERATE: readonly Kind[] = [
     title: 'a rename while it runs',
     act: async ({ site, name }) => {
       const atMs = Date.now()
-      const renamedTo = toPersonality(`${name}-renamed`)
+      const renamedTo = renamed(name)
       await site.changeRegistry(() => renameNamed(site.root, name, renamedTo))
       const after = await runningGeneration(site, identityOf(renamedTo))
       return { expected: SILENT_AND_RUNS, atMs, isConfirmed: after !== undefined, renamedTo }

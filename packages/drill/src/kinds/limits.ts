@@ -39,7 +39,7 @@ const reachedAt = (cgroup: LimitedCgroup): Promise<number | undefined> =>
 /** Lets the agent take memory until the kernel kills it. */
 const memoryLimit = ({ site, generation }: DrillPeer): Promise<Act> =>
   within('memory', async (cgroup) => {
-    const { leader, identity, gen } = generation
+    const { leader, recordedAs: identity, gen } = generation
     cgroup.add(leader.pid)
     cgroup.limit(MEMORY_BYTES)
     // The daemon notes within a minute that an agent is in another cgroup.

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitUntil } from '@iapeer/core/async'
-import { toPersonality } from '@iapeer/core/identity'
 import { launchPeer, renameNamed, stopPeer } from '@iapeer/lifecycle'
 import type { Expected } from '../expected.ts'
-import { BY, type DrillPeer, runningGeneration } from '../peer.ts'
+import { BY, type DrillPeer, renamed, runningGeneration } from '../peer.ts'
 import { isGoneWithin } from '../processes.ts'
 import type { Random } from '../random.ts'
 import { confirmed, server } from './accidents.ts'
@@ -67,7 +66,7 @@ export const MOMENTS: readonly Kind[] = [
     title: 'a rename, and kill -9 of the agent in the same moment',
     act: async (peer, random): Promise<Act> => {
       const { site, name, generation } = peer
-      const renamedTo = toPersonality(`${name}-renamed`)
+      const renamedTo = renamed(name)
       const atMs = Date.now()
       await Promise.all([
         site.changeRegistry(() => renameNamed(site.root, name, renamedTo)),

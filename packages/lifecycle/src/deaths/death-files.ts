@@ -144,8 +144,8 @@ export interface ReadDeath {
   readonly kept: KeptVerdict | undefined
 }
 
-/** How many deaths are remembered: more than follow each other within minutes, but for a mass death of a very large fleet. */
-const MOST_DEATHS = 300
+/** How many deaths are remembered: enough for those that follow each other within minutes. */
+const MOST_DEATHS = 500
 
 /**
  * Reads the files of deaths, and remembers what they say until they change: a process that judges again and again, each time with the
@@ -172,9 +172,15 @@ export class DeathReader {
           death: { record, findings: await readFindings(root, record, present) },
           kept: await readKept(root, record, present),
         }
-    this.#known.set(record.id, { version, read })
+    // The crash reports that macOS writes later are in no version.
+    if (process.platform !== 'darwin') this.#known.set(record.id, { version, read })
     const [oldest] = this.#known.keys()
     if (this.#known.size > MOST_DEATHS && oldest !== undefined) this.#known.delete(oldest)
     return read
+  }
+
+  /** Forgets everything, for a time in which nothing is judged. */
+  forget(): void {
+    this.#known.clear()
   }
 }

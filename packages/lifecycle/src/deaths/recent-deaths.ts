@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
 import { readLog } from '@iapeer/core/storage'
@@ -6,43 +6,89 @@ import { type ExitRecord, parseExitsLog } from '@iapeer/forensics'
 import { readRenames } from '../sessions/index.ts'
 import { underPresentNames } from './death-records.ts'
 
-/** The whole lines at the beginning of a file. */
+/** The whole lines that a file had at its beginning. */
 interface ReadPart {
-  readonly inode: number
+  /** The file: device and inode. */
+  readonly file: string
   /** In bytes. */
   readonly end: number
+  /** The last bytes before the end: another file can have the same inode, and the same file can be written anew. */
+  readonly tail: Buffer
 }
 
-/** What follows a part that was read before; all of the file where it is another one, or shorter. */
-interface NextPart extends ReadPart {
+/** A part of a file that follows one that was read before, or all of it where it is another file. */
+interface NextPart {
   readonly isAll: boolean
   readonly text: string
+  readonly part: ReadPart
 }
 
 const NEWLINE = 10
+/** More than a line has. */
+const TAIL_BYTES = 1_024
 
-/** Reads what follows a part of a file. @returns undefined if the file is absent */
-function readAfter(path: string, before: ReadPart | undefined): NextPart | undefined {
-  let file: number
+/** Opens a file. @returns undefined if it is absent */
+function openIfThere(path: string): number | undefined {
   try {
-    file = openSync(path, 'r')
+    return openSync(path, 'r')
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     throw error
   }
+}
+
+/** Reads a part of a file; less where the file is shorter. */
+function bytesOf(descriptor: number, from: number, to: number): Buffer {
+  const bytes = Buffer.alloc(Math.max(0, to - from))
+  let count = 0
+  for (let read = -1; read !== 0 && count < bytes.length; count += read)
+    read = readSync(descriptor, bytes, count, bytes.length - count, from + count)
+  return bytes.subarray(0, count)
+}
+
+/** Reads what follows a part of a file. @returns undefined if the file is absent */
+function readAfter(path: string, before: ReadPart | undefined): NextPart | undefined {
+  const descriptor = openIfThere(path)
+  if (descriptor === undefined) return undefined
   try {
-    const { ino: inode, size } = fstatSync(file)
-    const start = before?.inode === inode && before.end <= size ? before.end : 0
-    const bytes = Buffer.alloc(size - start)
-    let count = 0
-    for (let read = -1; read !== 0 && count < bytes.length; count += read)
-      read = readSync(file, bytes, count, bytes.length - count, start + count)
-    const found = bytes.subarray(0, count)
+    const { dev, ino, size } = fstatSync(descriptor)
+    const file = `${dev} ${ino}`
+    const isSame =
+      before?.file === file &&
+      before.tail.equals(bytesOf(descriptor, before.end - before.tail.length, before.end))
+    const start = isSame ? before.end : 0
+    const found = bytesOf(descriptor, start, size)
     const end = start + found.lastIndexOf(NEWLINE) + 1
-    return { inode, end, isAll: start === 0, text: found.toString('utf8') }
+    const tail = bytesOf(descriptor, Math.max(0, end - TAIL_BYTES), end)
+    return { isAll: !isSame, text: found.toString('utf8'), part: { file, end, tail } }
   } finally {
-    closeSync(file)
+    closeSync(descriptor)
   }
+}
+
+/** Returns what differs once a file was written or replaced; empty if it is absent. */
+function versionOf(path: string): string {
+  try {
+    const { dev, ino, size, mtimeMs } = statSync(path)
+    return `${dev} ${ino} ${size} ${mtimeMs}`
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return ''
+    throw error
+  }
+}
+
+/** What was read, and from what. */
+interface Known {
+  readonly part: ReadPart
+  /** Of the file that was rotated last: a slow writer may append to it. */
+  readonly rotated: string
+  /** Of the names that peers have been given. */
+  readonly names: string
+  readonly atMs: number
+  /** Under the names that they were recorded with. */
+  readonly records: readonly ExitRecord[]
+  /** The same ones under their present names. */
+  readonly named: readonly ExitRecord[]
 }
 
 /**
@@ -53,12 +99,7 @@ export class RecentDeaths {
   readonly #root: string
   readonly #path: string
   readonly #staleMs: number
-  #part: ReadPart | undefined
-  /** Under the names that they were recorded with. */
-  #records: readonly ExitRecord[] = []
-  /** Under the names after so many renames. */
-  #named: readonly ExitRecord[] = []
-  #renames = 0
+  #known: Known | undefined
 
   /** @param staleMs how old a death may be, in milliseconds */
   constructor(root: string, staleMs: number) {
@@ -67,39 +108,41 @@ export class RecentDeaths {
     this.#staleMs = staleMs
   }
 
-  /** Returns the deaths under the present names of the peers. */
+  /** Returns the deaths under the present names of the peers. @throws the Node.js system error; the next call reads the whole log */
   read(now: Date): readonly ExitRecord[] {
-    const isRecent = ({ ts }: ExitRecord): boolean => now.getTime() - Date.parse(ts) < this.#staleMs
+    const before = this.#known
+    this.#known = undefined
+    const atMs = now.getTime()
+    const isRecent = ({ ts }: ExitRecord): boolean => atMs - Date.parse(ts) < this.#staleMs
     const renames = readRenames(this.#root)
-    // The log of renames only grows.
-    const isRenamed = renames.length !== this.#renames
-    const added = this.#readAdded()
-    if (added === undefined) this.#records = parseExitsLog(readLog(this.#path)).records.filter(isRecent)
-    else this.#records = [...this.#records, ...added]
-    if (added === undefined || isRenamed) this.#named = underPresentNames(this.#root, this.#records, renames)
-    else this.#named = [...this.#named, ...underPresentNames(this.#root, added, renames)]
-    this.#renames = renames.length
-    // Both lists have the same deaths, since a name does not change a time.
-    if (this.#records[0] !== undefined && !isRecent(this.#records[0])) {
-      this.#records = this.#records.filter(isRecent)
-      this.#named = this.#named.filter(isRecent)
-    }
-    return this.#named
-  }
-
-  /**
-   * Reads what was recorded since the last time.
-   * @returns undefined if the whole log must be read: it was rotated, or a line belongs together with an earlier one
-   */
-  #readAdded(): readonly ExitRecord[] | undefined {
-    const next = readAfter(this.#path, this.#part)
-    this.#part = next
-    if (next === undefined || next.isAll) return undefined
-    const added = parseExitsLog(next.text).records
+    const names = `${renames.length} ${versionOf(rootLayout(this.#root).records.namesDir)}`
+    const rotated = versionOf(`${this.#path}.1`)
+    // A clock that was set back makes earlier deaths recent again.
+    const usable = before?.rotated === rotated && before.atMs <= atMs ? before : undefined
+    const next = readAfter(this.#path, usable?.part)
+    const added = usable && addedBy(next, usable)
+    const earlier = usable !== undefined && added !== undefined ? usable : undefined
+    const fresh = added ?? parseExitsLog(readLog(this.#path)).records
+    const records = [...(earlier?.records ?? []), ...fresh].filter(isRecent)
+    const namedOf = (some: readonly ExitRecord[]): readonly ExitRecord[] =>
+      underPresentNames(this.#root, some, renames)
+    const named =
+      earlier?.names === names ? [...earlier.named, ...namedOf(fresh)].filter(isRecent) : namedOf(records)
     // A line without an end is read again the next time.
-    const isWhole = next.text === '' || next.text.endsWith('\n')
-    if (!isWhole) this.#part = undefined
-    const known = added.length === 0 ? new Set<string>() : new Set(this.#records.map(({ id }) => id))
-    return isWhole && added.every(({ id }) => !known.has(id)) ? added : undefined
+    const isWhole = next !== undefined && (next.text === '' || next.text.endsWith('\n'))
+    if (isWhole) this.#known = { part: next.part, rotated, names, atMs, records, named }
+    return named
   }
+}
+
+/**
+ * Returns the records that were added to those that are known.
+ * @returns undefined if the whole log must be read: it was rotated, or a line belongs together with an earlier one
+ */
+function addedBy(next: NextPart | undefined, { records }: Known): readonly ExitRecord[] | undefined {
+  if (next === undefined || next.isAll || !(next.text === '' || next.text.endsWith('\n'))) return undefined
+  const added = parseExitsLog(next.text).records
+  if (added.length === 0) return added
+  const ids = new Set(records.map(({ id }) => id))
+  return added.every(({ id }) => !ids.has(id)) ? added : undefined
 }

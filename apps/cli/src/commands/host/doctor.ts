@@ -78,7 +78,7 @@ async function knownDaemon(): Promise<Pick<DoctorContext, 'daemon'>> {
   const found = await daemonStatus(iapeerRoot())
   if (found.state === 'stopped') return {}
   const fault = daemonFault(found)
-  const { health } = (await answeringDaemon(iapeerRoot())) ?? {}
+  const { health } = (found.state === 'running' && (await answeringDaemon(iapeerRoot()))) || {}
   const removed = health?.problems.find(({ id }) => id === 'program-removed')?.where
   return {
     daemon: {

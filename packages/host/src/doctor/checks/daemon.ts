@@ -33,7 +33,22 @@ const FAULTS = {
   unresponsive: 'the daemon does not answer: it does not notice deaths and does not restart peers',
 } satisfies Record<NonNullable<KnownDaemon['fault']>, string>
 
+/** Returns what is wrong with the program of the daemon, and where the daemon runs. */
 async function runDaemon(context: DoctorContext): Promise<Finding[]> {
+  const path = context.daemon?.removedProgram
+  const findings = await placeOf(context)
+  if (path === undefined) return findings
+  const removed: Finding = {
+    id: 'daemon-program-removed',
+    level: 'warning',
+    what: 'the program of the running daemon was removed: it cannot be started again',
+    where: path,
+    fix: 'Start the installed one: iapeer service install where the daemon is a service, else iapeer daemon restart. The peers keep running.',
+  }
+  return [removed, ...findings.filter(({ level }) => level !== 'ok')]
+}
+
+async function placeOf(context: DoctorContext): Promise<Finding[]> {
   const { daemon } = context
   if (daemon === undefined)
     return [
@@ -52,16 +67,6 @@ async function runDaemon(context: DoctorContext): Promise<Finding[]> {
         what: FAULTS[daemon.fault],
         where: `pid ${daemon.pid}`,
         fix: DAEMON_RESTART_HINT,
-      },
-    ]
-  if (daemon.removedProgram !== undefined)
-    return [
-      {
-        id: 'daemon-program-removed',
-        level: 'warning',
-        what: 'the program of the running daemon was removed: after a crash it does not come back',
-        where: daemon.removedProgram,
-        fix: 'Start the installed one: iapeer daemon restart. The peers keep running.',
       },
     ]
   const cgroup = await cgroupOf(context, daemon.pid)

@@ -31,16 +31,18 @@ export async function readNotified(root: string): Promise<ReadonlySet<string> | 
 }
 
 /**
- * Returns the deaths that were not notified yet. Where only the newest ids are remembered, the deaths that were recorded before the first
- * one of them were notified too. Pure.
+ * Returns the deaths that were not notified yet. Of so many notified deaths that only the newest ids are remembered, those that were
+ * recorded before the first remembered one were notified too. Pure.
  * @param recent the deaths that may be notified, in the order of recording
  */
 export function notNotified(
   recent: readonly ExitRecord[],
   notified: ReadonlySet<string>,
 ): ReadonlySet<ExitRecord> {
-  const first = notified.size < REMEMBERED ? -1 : recent.findIndex(({ id }) => notified.has(id))
-  return new Set(recent.slice(Math.max(0, first)).filter(({ id }) => !notified.has(id)))
+  const remembered = recent.flatMap(({ id }, at) => (notified.has(id) ? [at] : []))
+  // An id is forgotten only for the sake of 2,000 later ones, and nearly all of those are of recent deaths then.
+  const isForgetful = notified.size >= REMEMBERED && remembered.length >= REMEMBERED / 2
+  return new Set(recent.slice(isForgetful ? remembered[0] : 0).filter(({ id }) => !notified.has(id)))
 }
 
 /** Writes the ids of the notified deaths, the newest 2,000. */

@@ -161,6 +161,7 @@ async function collectDue(
   await collectEvidence(root, recent, options)
   const pendingDeaths = notNotified(recent, notified)
   const isDue = (record: ExitRecord): boolean => ageMs(record, now) >= GATHER_MS
+  if (pendingDeaths.size === 0) reader.forget()
   if (![...pendingDeaths].some(isDue)) return { due: [], pending: pendingDeaths.size > 0 }
   const judged = await judgeAmong(root, recent, (record) => pendingDeaths.has(record), { now, reader })
   const groups = groupByIncident(judged)
