@@ -60,8 +60,8 @@ export async function runControl(site: Site): Promise<Control> {
   const steps = [...WANTED.keys()].map((kind, at) => ({
     ...{ number: 1_000_001 + at, kind, isRestarted: false, delayMs: 0, seed: 1 },
   }))
-  const withoutMail = { ...site, hasMail: false }
-  const results = await Promise.all(steps.map((step) => runStep(withoutMail, step, LIMITS)))
+  const place = { site: { ...site, hasMail: false }, spares: undefined }
+  const results = await Promise.all(steps.map((step) => runStep(place, step, LIMITS)))
   const found = results.map(({ step, problems }) => ({
     kind: step.kind,
     problems: problems.map(({ kind }) => kind),

@@ -12,7 +12,8 @@ import { plan, type Step } from './plan.ts'
 import { inTemporary, privateDirectoryName, removePrivateDirectory } from './private-directory.ts'
 import { assertRoom } from './room.ts'
 import { closeSite, openSite, type Site, withoutSettings } from './site.ts'
-import { runStep, type StepResult } from './step.ts'
+import { SparePeers } from './spare-peers.ts'
+import { type Place, runStep, type StepResult } from './step.ts'
 
 /** How a drill runs. */
 export interface DrillOptions {
@@ -153,13 +154,13 @@ class Collector {
 }
 
 /** The roots of a drill: the second one is on a small disk. */
-interface Sites {
-  readonly main: Site
-  readonly small: Site | undefined
+interface Places {
+  readonly main: Place
+  readonly small: Place | undefined
 }
 
 async function runSteps(
-  sites: Sites,
+  places: Places,
   kinds: readonly Kind[],
   options: DrillOptions,
   collector: Collector,
@@ -168,8 +169,8 @@ async function runSteps(
   const steps = plan(kinds, count, seed)
   const onSmallDisk = oneAtATime()
   const run = (step: Step): Promise<StepResult> => {
-    const { small } = sites
-    if (step.kind.isOnSmallDisk !== true || small === undefined) return runStep(sites.main, step)
+    const { small } = places
+    if (step.kind.isOnSmallDisk !== true || small === undefined) return runStep(places.main, step)
     // The act of one fills the disk of all.
     return onSmallDisk(() => runStep(small, step))
   }
@@ -185,16 +186,24 @@ async function runSteps(
 }
 
 /** Opens the roots that the kinds need, in directories of the drill's. */
-async function openSites(directory: string, kinds: readonly Kind[], options: DrillOptions): Promise<Sites> {
+async function openPlaces(directory: string, kinds: readonly Kind[], options: DrillOptions): Promise<Places> {
   const { daemonProgram, concurrency, mail: hasMail = false } = options
-  const shared = { daemonProgram, concurrency, hasMail }
-  const main = await openSite({ ...shared, directory: join(directory, '1') })
+  const open = async (name: string, isOnSmallDisk: boolean): Promise<Place> => ({
+    site: await openSite({
+      daemonProgram,
+      concurrency,
+      hasMail,
+      isOnSmallDisk,
+      directory: join(directory, name),
+    }),
+    spares: hasMail ? undefined : new SparePeers(concurrency),
+  })
+  const main = await open('1', false)
   if (!kinds.some(({ isOnSmallDisk }) => isOnSmallDisk)) return { main, small: undefined }
   try {
-    const small = await openSite({ ...shared, directory: join(directory, '2'), isOnSmallDisk: true })
-    return { main, small }
+    return { main, small: await open('2', true) }
   } catch (error) {
-    await closeSite(main, false)
+    await closeSite(main.site, false)
     throw error
   }
 }
@@ -227,22 +236,23 @@ async function drillIn(directory: string, chosen: readonly Kind[], options: Dril
   for (const kind of chosen) refused.push({ kind, why: await kind.refusal?.(directory) })
   const kinds = refused.flatMap(({ kind, why }) => (why === undefined ? [kind] : []))
   const skipped = refused.flatMap(({ kind, why }) => (why === undefined ? [] : [{ name: kind.name, why }]))
-  const sites = await openSites(directory, kinds, options)
-  const all = [sites.main, ...(sites.small === undefined ? [] : [sites.small])]
+  const places = await openPlaces(directory, kinds, options)
+  const used = [places.main, ...(places.small === undefined ? [] : [places.small])]
+  const all = used.map(({ site }) => site)
   const collector = new Collector()
   let control: ReadonlyMap<string, readonly ProblemKind[]> = new Map()
   let isControlRed = false
   let isKept = keep
   try {
     for (const site of all) await site.daemon.start()
-    const controlled = await runControl(sites.main)
+    const controlled = await runControl(places.main.site)
     ;({ found: control, isRed: isControlRed } = controlled)
     for (const result of controlled.failed) collector.note(result)
     for (const gen of controlled.generations) collector.known.add(gen)
-    if (isControlRed) await runSteps(sites, kinds, options, collector)
-    for (const { spares } of all) {
-      collector.noteLeftovers(await spares.removeAll())
-      for (const problem of spares.problems) collector.note(problem)
+    if (isControlRed) await runSteps(places, kinds, options, collector)
+    for (const { spares } of used) {
+      collector.noteLeftovers((await spares?.removeAll()) ?? [])
+      for (const problem of spares?.problems ?? []) collector.note(problem)
     }
     await recount(all, collector)
     isKept = keep || collector.findings.length > 0 || !isControlRed

@@ -13,7 +13,6 @@ import { oneAtATime } from './one-at-a-time.ts'
 import { removePrivateDirectory } from './private-directory.ts'
 import { OwnProcesses, processesWithHome } from './processes.ts'
 import { RecordFollower } from './records.ts'
-import { SparePeers } from './spare-peers.ts'
 
 /** How long a recorder may take to finish. */
 const EXIT_MS = 10_000
@@ -44,7 +43,6 @@ export interface Site {
   readonly daemon: DrillDaemon
   readonly records: RecordFollower
   readonly deathReader: DeathReader
-  readonly spares: SparePeers
   /** Changes the registry. Its lock has a time limit, which many peers at a time would reach. */
   readonly changeRegistry: ReturnType<typeof oneAtATime>
 }
@@ -94,10 +92,9 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const daemon = new DrillDaemon({ program: daemonProgram, root, env, processes })
   const records = new RecordFollower(rootLayout(root).records)
   const deathReader = new DeathReader(root)
-  const spares = new SparePeers(concurrency)
   const changeRegistry = oneAtATime()
   const shown = { directory, root, disk, hasMail, env }
-  return { ...shown, processes, daemon, records, deathReader, spares, changeRegistry }
+  return { ...shown, processes, daemon, records, deathReader, changeRegistry }
 }
 
 /** Copies the files of a small disk to `kept`. @returns why it could not, in words */

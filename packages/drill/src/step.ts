@@ -17,10 +17,18 @@ import type { Step } from './plan.ts'
 import { removePrivateDirectory } from './private-directory.ts'
 import { randomFrom } from './random.ts'
 import type { Site } from './site.ts'
+import type { SparePeers } from './spare-peers.ts'
 
 const LIMITS: RecordLimits = { recordMs: 20_000, silenceMs: 500 }
 /** One of so many peers that nothing may start again is watched for longer than the daemon needs to start one. */
 const WATCHED_LONG = 4
+
+/** Where acts are done. */
+export interface Place {
+  readonly site: Site
+  /** Peers for later acts; undefined where each act has a new peer, as with messages: what became of them is known once it is removed. */
+  readonly spares: SparePeers | undefined
+}
 
 /** The result of one act. */
 export interface StepResult {
@@ -79,13 +87,13 @@ interface PeerForAct {
 }
 
 /** Returns a peer that an earlier act has left running, once it has waited for this act; undefined if none is intact. */
-async function sparePeer(site: Site, step: Step): Promise<PeerForAct | undefined> {
+async function sparePeer(spares: SparePeers | undefined, step: Step): Promise<PeerForAct | undefined> {
   for (;;) {
-    const spare = site.spares.take(step.isRestarted)
+    const spare = spares?.take(step.isRestarted)
     if (spare === undefined) return undefined
     await sleep(step.delayMs)
-    if (await site.spares.isIntact(spare)) return spare
-    await removeDrillPeer(site, spare.peer.name, spare.peer.generation)
+    if (await spares?.isIntact(spare)) return spare
+    await removeDrillPeer(spare.peer.site, spare.peer.name, spare.peer.generation)
   }
 }
 
@@ -101,26 +109,25 @@ async function newPeer(site: Site, step: Step): Promise<PeerForAct> {
 async function keepForLater(
   { peer, acts }: PeerForAct,
   now: { readonly name: string; readonly generation: Generation; readonly step: Step },
+  spares: SparePeers | undefined,
 ): Promise<boolean> {
-  const { site } = peer
+  if (spares === undefined) return false
   const { name, generation, step } = now
-  // What became of its messages is known once it is removed.
-  if (site.hasMail) return false
-  const entry = name === peer.name ? peer.entry : await getPeerNamed(site, name)
+  const entry = name === peer.name ? peer.entry : await getPeerNamed(peer.site, name)
   const present = { ...peer, name, entry, identity: identityOf(name), generation }
-  return site.spares.keep({ peer: present, acts: acts + 1, step })
+  return spares.keep({ peer: present, acts: acts + 1, step })
 }
 
 /**
  * Does one act on a peer that has no other act at the time, and checks what follows. A peer that runs then, as it must, is kept for a
  * later act. Any other is removed.
  */
-export async function runStep(site: Site, step: Step, limits = LIMITS): Promise<StepResult> {
+export async function runStep({ site, spares }: Place, step: Step, limits = LIMITS): Promise<StepResult> {
   const { isRestarted } = step
   let present = `p${step.number}`
   let last: Generation | undefined
   try {
-    const taken = (await sparePeer(site, step)) ?? (await newPeer(site, step))
+    const taken = (await sparePeer(spares, step)) ?? (await newPeer(site, step))
     const { name } = taken.peer
     present = name
     const peer = { ...taken.peer, isWatchedLong: step.seed % WATCHED_LONG === 0 }
@@ -142,8 +149,9 @@ export async function runStep(site: Site, step: Step, limits = LIMITS): Promise<
     last = latest
     const allowed = new Map<string, readonly number[]>(seen.map((one) => [one.gen, [0]]))
     allowed.set(gen, expected.records)
+    const now = { name: present, generation: latest, step }
     const isRight = problems.length === 0 && observed.found.runs
-    if (!isRight || !(await keepForLater(taken, { name: present, generation: latest, step }))) {
+    if (!isRight || !(await keepForLater(taken, now, spares))) {
       if (!(await removeDrillPeer(site, present, latest)))
         problems.push({ kind: 'leftover', what: `a process of ${identity} did not exit` })
       problems.push(...((await mail?.problems()) ?? []))
