@@ -1,8 +1,10 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { listCanaries } from '@iapeer/canary'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess, observeProcess } from '@iapeer/core/process'
 import { isFullCampaign, serverAt, until } from '@iapeer/dev/testing'
-import { answeringDaemon, stopDaemon } from '@iapeer/host'
+import { answeringDaemon, renderSystemdUnit, stopDaemon } from '@iapeer/host'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { afterEach, expect, it } from 'vitest'
 import { homes, jsonLines } from './support.ts'
@@ -136,4 +138,31 @@ it.runIf(isFullCampaign())(
     }
   },
   60_000,
+)
+
+it.runIf(process.platform === 'linux')(
+  'a daemon whose service names a program that is gone is not stopped, and the error says what to do',
+  async () => {
+    const { ok, pid, path, root, iapeerWith } = newFleet()
+    await ok('daemon', 'start')
+    const before = await pid()
+    const directory = join(path, 'config', 'systemd', 'user')
+    mkdirSync(directory, { recursive: true })
+    const entry = join(path, 'removed', 'iapeerd.js')
+    const spec = { root, node: process.execPath, entry, path: '/usr/bin:/bin' }
+    writeFileSync(join(directory, 'iapeerd.service'), renderSystemdUnit(spec))
+    const systemctl = '#!/bin/sh\ncase "$*" in *=Version) echo Version=252 ;; esac\n'
+    mkdirSync(join(path, 'bin'))
+    writeFileSync(join(path, 'bin', 'systemctl'), systemctl, { mode: 0o755 })
+    const env = {
+      XDG_CONFIG_HOME: join(path, 'config'),
+      PATH: `${join(path, 'bin')}:${process.env['PATH']}`,
+    }
+    const done = await iapeerWith(env, 'daemon', 'restart')
+    expect(done).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(done.stderr).toBe(
+      `iapeer: the service cannot start the daemon again: ${entry} does not exist any more; nothing was stopped\n  Write the service anew, which also restarts the daemon: iapeer service install\n`,
+    )
+    expect(await pid()).toBe(before)
+  },
 )

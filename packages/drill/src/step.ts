@@ -149,8 +149,10 @@ export async function runStep({ site, spares }: Place, step: Step, limits = LIMI
     last = latest
     const allowed = new Map<string, readonly number[]>(seen.map((one) => [one.gen, [0]]))
     allowed.set(gen, expected.records)
+    site.processes.forget(await goneOf([peer.generation, ...seen]))
     const now = { name: present, generation: latest, step }
     const isRight = problems.length === 0 && observed.found.runs
+    // Last of all: from then on, another act has the peer.
     if (!isRight || !(await keepForLater(taken, now, spares))) {
       if (!(await removeDrillPeer(site, present, latest)))
         problems.push({ kind: 'leftover', what: `a process of ${identity} did not exit` })
@@ -158,7 +160,6 @@ export async function runStep({ site, spares }: Place, step: Step, limits = LIMI
       // A drill of many thousand acts would fill the disk with them.
       if (problems.length === 0) await removePrivateDirectory(peer.entry.home)
     }
-    site.processes.forget(await goneOf([peer.generation, ...seen]))
     const { recordMs, recoveryMs } = observed
     return { step, identity, gen, problems, recordMs, recoveryMs, allowed }
   } catch (error) {
