@@ -22,6 +22,6 @@ export { isAttached } from './screen/pane.ts'
 export {
   removeOutsideSessions,
   removeSessionDirectory,
-  sweepSessionDirectories,
+  sweepSessionsSparingly,
 } from './session-directory.ts'
 export { rememberTopic, type WakeRequest, type Woken, wakeOrSpawn } from './wake.ts'

@@ -32,7 +32,7 @@ import { recordEnvironment } from './launch-environment.ts'
 import { readMcpUrl } from './mcp-address.ts'
 import type { LaunchOptions } from './options.ts'
 import { type PlanInput, paneLogOf, planLaunch } from './plan.ts'
-import { makeSessionDirectory, removeSessionDirectory, sweepSessionDirectories } from './session-directory.ts'
+import { makeSessionDirectory, removeSessionDirectory, sweepSessionsSparingly } from './session-directory.ts'
 import { type PreparedLaunch, startSession } from './start-session.ts'
 
 /**
@@ -96,7 +96,7 @@ type PreparedMail = Pick<PlanInput, 'mail' | 'withoutMail'>
 /** Prepares what a session needs for messages. A disk that takes no directory does not keep a peer from starting. */
 async function prepareMail(root: string): Promise<PreparedMail> {
   try {
-    await sweepSessionDirectories(root)
+    await sweepSessionsSparingly(root)
     const directory = await makeSessionDirectory(root)
     if (directory === undefined) return { withoutMail: `other users can change ${sessionsDirectory(root)}` }
     return {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { lstat, rm } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
+import { Sparing } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, identifyProcess, observeProcess, parseProcessId } from '@iapeer/core/process'
@@ -87,8 +88,8 @@ export async function removeOutsideSessions(root: string): Promise<string[]> {
 }
 
 /**
- * Removes the directories of sessions that have been over for ten minutes, or whose launch was killed. Every launch does so, and two of
- * them may remove the same one at the same time: one that cannot be removed now is left to the next launch.
+ * Removes the directories of sessions that have been over for ten minutes, or whose launch was killed. Two processes may remove the same
+ * one at the same time: one that cannot be removed now is left to the next time.
  */
 export async function sweepSessionDirectories(root: string): Promise<void> {
   const parent = sessionsDirectory(root)
@@ -104,3 +105,12 @@ export async function sweepSessionDirectories(root: string): Promise<void> {
     })
   }
 }
+
+const sparing = new Sparing()
+
+/**
+ * Removes the directories of sessions that are over, as {@link sweepSessionDirectories} does. Every launch calls it; it does nothing for
+ * a while after it has taken long in this process, as where hundreds of peers were started within minutes.
+ */
+export const sweepSessionsSparingly = (root: string): Promise<void> =>
+  sparing.run(root, () => sweepSessionDirectories(root))

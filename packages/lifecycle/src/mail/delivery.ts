@@ -12,7 +12,13 @@ import { type DeliveryContext, runningMs } from './context.ts'
 import { ForeignWatch } from './foreign.ts'
 import { Ledger } from './ledger.ts'
 import { MailboxDelivery, type Pulse } from './mailbox-delivery.ts'
-import { findMessage, type KnownMailbox, listMailboxes, peerOfMailbox } from './mailboxes.ts'
+import {
+  deleteUnusedMailboxes,
+  findMessage,
+  type KnownMailbox,
+  listMailboxes,
+  peerOfMailbox,
+} from './mailboxes.ts'
 import { mayStartPeers } from './mass-death.ts'
 import { senderKey } from './names.ts'
 import { Pace } from './pace.ts'
@@ -235,6 +241,9 @@ export class MailDelivery {
         `mailbox ${id}`,
         async () => void (await box.sweep({ keepTextMs, keepMs: KEEP_MS })),
       )
+    await this.#attempt('mailboxes of removed peers', () => deleteUnusedMailboxes(this.#root))
+    const known = new Set((await listMailboxes(this.#root)).map(({ id }) => id))
+    for (const [id, { isRunning }] of this.#jobs) if (!known.has(id) && !isRunning) this.#jobs.delete(id)
   }
 
   /** Completes delivery.log, marks what was answered, and counts the attempts of the last hour. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { noteSeen } from '@iapeer/canary'
+import { Sparing } from '@iapeer/core/async'
 import { type Identity, parseIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
 import { LivenessProbes } from '@iapeer/core/process'
@@ -92,6 +93,7 @@ export class FleetSupervisor {
   readonly #notifier: DeathNotifier
   #settings: SuperviseSettings
   readonly #cache
+  readonly #sparing = new Sparing()
   readonly #jobs
   readonly #clock = createSleepClock({ wallMs: Date.now(), monotonicMs: performance.now() })
   readonly #measures = new Measures()
@@ -329,7 +331,11 @@ export class FleetSupervisor {
   }
 
   async #reconcile(): Promise<void> {
-    const steps = housekeeping(this.#root, { recorders: this.#recorders, sessions: () => this.#cache.list() })
+    const steps = housekeeping(this.#root, {
+      recorders: this.#recorders,
+      sessions: () => this.#cache.list(),
+      sparing: this.#sparing,
+    })
     for (const [name, step] of Object.entries(steps)) await this.#attempt(name, step)
     this.#jobs.start(NOTIFY_KEY, () => this.#notify())
   }

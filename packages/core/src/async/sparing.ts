@@ -1,0 +1,30 @@
+/** So many times as long as an act has taken it is left out: it takes at most a twentieth of the time. */
+const TIMES = 19
+
+/**
+ * Runs acts that are repeated, and that take longer the more there is to look at. An act is left out while it is running, and after that
+ * for nineteen times as long as it has taken.
+ */
+export class Sparing {
+  /** By key: when the act may run again, in milliseconds of the clock. */
+  readonly #dueAt = new Map<string, number>()
+  readonly #now: () => number
+
+  /** @param now a clock that does not jump, in milliseconds. @default `performance.now` */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
+  }
+
+  /** Runs an act, unless it is left out. @param key names the act */
+  async run(key: string, act: () => Promise<unknown>): Promise<void> {
+    const begun = this.#now()
+    if (begun < (this.#dueAt.get(key) ?? begun)) return
+    this.#dueAt.set(key, Number.POSITIVE_INFINITY)
+    try {
+      await act()
+    } finally {
+      const end = this.#now()
+      this.#dueAt.set(key, end + (end - begun) * TIMES)
+    }
+  }
+}
