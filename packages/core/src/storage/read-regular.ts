@@ -1,9 +1,11 @@
-import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { closeSync, constants, fstatSync, openSync, readFile, readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
 import { errnoOf, IapeerError } from '../errors/index.ts'
 
 /** The limit of a file; the files of iapeer are much smaller. */
 const MAX_BYTES = 64 * 1024 * 1024
+/** A file of at most this size is read at once: each call to the thread pool takes longer than all of its reads. */
+const SMALL_BYTES = 64 * 1024
 
 function unusable(path: string, why: string): IapeerError {
   return new IapeerError(`${path} ${why}`, {
@@ -12,10 +14,10 @@ function unusable(path: string, why: string): IapeerError {
   })
 }
 
-async function openRegular(path: string): Promise<FileHandle | undefined> {
+function openRegular(path: string): number | undefined {
   try {
     // Without O_NONBLOCK, opening a pipe would wait for a writer.
-    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     const code = errnoOf(error)
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
@@ -32,16 +34,16 @@ async function openRegular(path: string): Promise<FileHandle | undefined> {
 export async function readRegularFile(
   path: string,
 ): Promise<{ readonly text: string; readonly utf8: boolean } | undefined> {
-  const file = await openRegular(path)
+  const file = openRegular(path)
   if (file === undefined) return undefined
   try {
-    const stats = await file.stat()
+    const stats = fstatSync(file)
     if (!stats.isFile()) throw unusable(path, 'is not a regular file')
     if (stats.size > MAX_BYTES) throw unusable(path, `has ${stats.size} bytes, more than ${MAX_BYTES}`)
-    const bytes = await file.readFile()
+    const bytes = stats.size <= SMALL_BYTES ? readFileSync(file) : await promisify(readFile)(file)
     const text = bytes.toString('utf8')
     return { text, utf8: !text.includes('\ufffd') || Buffer.from(text).equals(bytes) }
   } finally {
-    await file.close()
+    closeSync(file)
   }
 }
