@@ -28,7 +28,7 @@ export class OwnProgram {
   readonly #path: string
   #missingSinceMs: number | undefined
 
-  /** @param path that of its script */
+  /** @param path the script of the daemon */
   constructor(path: string) {
     this.#path = path
   }
@@ -38,6 +38,6 @@ export class OwnProgram {
     if (isGone(this.#path)) this.#missingSinceMs ??= nowMs
     else this.#missingSinceMs = undefined
     if (this.#missingSinceMs === undefined || nowMs - this.#missingSinceMs < MISSING_MS) return []
-    return [{ id: 'program-removed', what: 'the program of this daemon was removed:', where: this.#path }]
+    return [{ id: 'program-removed', what: 'the program of this daemon was removed', where: this.#path }]
   }
 }

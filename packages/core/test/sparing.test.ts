@@ -31,6 +31,15 @@ it('an act takes at most a twentieth of the time; others run meanwhile', async (
   expect(await run('a', 10)).toBe(3)
 })
 
+it('an act is left out for half a minute at most, however long it took', async () => {
+  const { run, pass } = clocked()
+  expect(await run('a', 3_600_000)).toBe(1)
+  pass(29_999)
+  expect(await run('a', 0)).toBe(1)
+  pass(1)
+  expect(await run('a', 0)).toBe(2)
+})
+
 it('an act is left out while it is running, and runs again after it has failed', async () => {
   const { sparing, run } = clocked()
   let fail: (error: Error) => void = () => undefined

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { mapLimit, waitUntil } from '@iapeer/core/async'
 import { textOf } from './errors.ts'
 import type { Problem } from './expected.ts'
@@ -51,7 +52,7 @@ export class SparePeers {
   }
 
   /** Takes the one that has waited longest. */
-  take(isRestarted: boolean): SparePeer | undefined {
+  #next(isRestarted: boolean): SparePeer | undefined {
     const found = this.#peers.find(({ peer }) => peer.isRestarted === isRestarted)
     this.#peers = this.#peers.filter((one) => one !== found)
     return found
@@ -64,20 +65,40 @@ export class SparePeers {
     return true
   }
 
-  /** Checks that nothing has happened to a peer since its last act, and notes what has. @returns whether all is well */
-  async isIntact({ peer, step }: SparePeer): Promise<boolean> {
-    const problem = await problemOf(peer)
-    if (problem === undefined) return true
-    const { identity, generation } = peer
-    this.problems.push({ step, identity, gen: generation.gen, problems: [problem] })
-    return false
+  /**
+   * Takes a peer to which nothing has happened since its last act, once it has waited for the next one. What has happened to others is
+   * noted, and they are removed.
+   */
+  async take(isRestarted: boolean, delayMs: number): Promise<SparePeer | undefined> {
+    for (let spare = this.#next(isRestarted); spare !== undefined; spare = this.#next(isRestarted)) {
+      await sleep(delayMs)
+      if (await this.#isIntact(spare)) return spare
+      for (const what of await this.#remove(spare, false)) this.#note(spare, { kind: 'leftover', what })
+    }
+    return undefined
   }
 
-  /** Removes a peer and its home, unless its files are needed to find out what has happened. @returns what is left over, in words */
-  async #remove(spare: SparePeer): Promise<string[]> {
-    const { site, name, identity, generation, entry } = spare.peer
+  #note({ peer, step }: SparePeer, problem: Problem): void {
+    const { identity, generation } = peer
+    this.problems.push({ step, identity, gen: generation.gen, problems: [problem] })
+  }
+
+  /** Checks that nothing has happened to a peer since its last act, and notes what has. @returns whether all is well */
+  async #isIntact(spare: SparePeer): Promise<boolean> {
+    const problem = await problemOf(spare.peer).catch(
+      (error: unknown): Problem => ({
+        kind: 'failed',
+        what: `the peer could not be observed: ${textOf(error)}`,
+      }),
+    )
+    if (problem !== undefined) this.#note(spare, problem)
+    return problem === undefined
+  }
+
+  /** Removes a peer, and its home unless its files are needed to find out what has happened. @returns what is left over, in words */
+  async #remove({ peer }: SparePeer, isIntact: boolean): Promise<string[]> {
+    const { site, name, identity, generation, entry } = peer
     try {
-      const isIntact = await this.isIntact(spare)
       if (!(await removeDrillPeer(site, name, generation))) return [`a process of ${identity} did not exit`]
       if (!isIntact || (await removePrivateDirectory(entry.home))) return []
       return [`${entry.home} could not be removed`]
@@ -90,6 +111,8 @@ export class SparePeers {
   async removeAll(): Promise<string[]> {
     const all = this.#peers
     this.#peers = []
-    return (await mapLimit(all, AT_ONCE, (spare) => this.#remove(spare))).flat()
+    return (
+      await mapLimit(all, AT_ONCE, async (spare) => this.#remove(spare, await this.#isIntact(spare)))
+    ).flat()
   }
 }

@@ -86,17 +86,6 @@ interface PeerForAct {
   readonly acts: number
 }
 
-/** Returns a peer that an earlier act has left running, once it has waited for this act; undefined if none is intact. */
-async function sparePeer(spares: SparePeers | undefined, step: Step): Promise<PeerForAct | undefined> {
-  for (;;) {
-    const spare = spares?.take(step.isRestarted)
-    if (spare === undefined) return undefined
-    await sleep(step.delayMs)
-    if (await spares?.isIntact(spare)) return spare
-    await removeDrillPeer(spare.peer.site, spare.peer.name, spare.peer.generation)
-  }
-}
-
 /** Starts a peer, which then waits for the act. */
 async function newPeer(site: Site, step: Step): Promise<PeerForAct> {
   const peer = await startDrillPeer(site, `p${step.number}`, step.isRestarted)
@@ -127,7 +116,7 @@ export async function runStep({ site, spares }: Place, step: Step, limits = LIMI
   let present = `p${step.number}`
   let last: Generation | undefined
   try {
-    const taken = (await sparePeer(spares, step)) ?? (await newPeer(site, step))
+    const taken = (await spares?.take(isRestarted, step.delayMs)) ?? (await newPeer(site, step))
     const { name } = taken.peer
     present = name
     const peer = { ...taken.peer, isWatchedLong: step.seed % WATCHED_LONG === 0 }

@@ -368,7 +368,7 @@ describe('a real death of another kind', () => {
 
   it('of an agent that exits with code 0 is agent-exited', async () => {
     const made = newRoot()
-    await start(made, ['sh', '-c', 'sleep 0.3; exit 0'])
+    await start(made, ['sh', '-c', 'sleep 2; exit 0'])
     expect(await verdictOf(made)).toMatchObject({ verdict: 'agent-exited', confidence: 'high' })
   })
 

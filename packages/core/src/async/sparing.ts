@@ -1,9 +1,11 @@
-/** So many times as long as an act has taken it is left out: it takes at most a twentieth of the time. */
+/** After a run, an act is left out for this many times its duration, so that it takes a twentieth of the time. */
 const TIMES = 19
+/** But not for longer than this, in milliseconds: what it looks after must not wait for hours after one slow run. */
+const LONGEST_MS = 30_000
 
 /**
  * Runs acts that are repeated, and that take longer the more there is to look at. An act is left out while it is running, and after that
- * for nineteen times as long as it has taken.
+ * for nineteen times as long as it has taken, at most for half a minute.
  */
 export class Sparing {
   /** By key: when the act may run again, in milliseconds of the clock. */
@@ -24,7 +26,7 @@ export class Sparing {
       await act()
     } finally {
       const end = this.#now()
-      this.#dueAt.set(key, end + (end - begun) * TIMES)
+      this.#dueAt.set(key, end + Math.min((end - begun) * TIMES, LONGEST_MS))
     }
   }
 }

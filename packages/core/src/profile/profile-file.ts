@@ -30,7 +30,7 @@ export function profilePath(home: string): string {
 /** Reads the text of a home's profile; undefined if it has none. @throws IapeerError `unusable-file`, `corrupt-profile` */
 export async function readProfileText(home: string): Promise<string | undefined> {
   const path = profilePath(home)
-  const found = await readRegularFile(path)
+  const found = await readRegularFile(path, { mayHang: true })
   if (found === undefined || found.utf8) return found?.text
   throw new IapeerError(`${path} is not UTF-8 text`, {
     code: 'corrupt-profile',

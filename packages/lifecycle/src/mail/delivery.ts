@@ -12,13 +12,7 @@ import { type DeliveryContext, runningMs } from './context.ts'
 import { ForeignWatch } from './foreign.ts'
 import { Ledger } from './ledger.ts'
 import { MailboxDelivery, type Pulse } from './mailbox-delivery.ts'
-import {
-  deleteUnusedMailboxes,
-  findMessage,
-  type KnownMailbox,
-  listMailboxes,
-  peerOfMailbox,
-} from './mailboxes.ts'
+import { findMessage, type KnownMailbox, listMailboxes, peerOfMailbox } from './mailboxes.ts'
 import { mayStartPeers } from './mass-death.ts'
 import { senderKey } from './names.ts'
 import { Pace } from './pace.ts'
@@ -70,6 +64,8 @@ interface Job {
   dueMs: number
   isRunning: boolean
   seenMs: number
+  /** Whether its peer was removed and nothing in it is open: it is looked at in full rounds only, for a fleet can have thousands of such. */
+  isOver: boolean
   /** How many rounds in a row have failed, and until when the mailbox rests for it. */
   failures: number
   restsUntilMs: number
@@ -161,11 +157,11 @@ export class MailDelivery {
       if (mailbox.id === OPERATOR_MAILBOX) continue
       const job = this.#jobOf(mailbox)
       // A change during its round is noticed after it: the round may have read the mailbox before the change.
-      if (job.isRunning) continue
+      if (job.isRunning || (job.isOver && !isFull)) continue
       const changedMs = await mailbox.box.changedMs()
       const isChanged = changedMs !== job.seenMs
       job.seenMs = changedMs
-      if (isChanged || isFull) {
+      if (isChanged || (isFull && !job.isOver)) {
         job.dueMs = Math.max(Math.min(job.dueMs, now), job.restsUntilMs)
         if (job.pulse === 'idle') job.pulse = 'later'
       }
@@ -193,6 +189,7 @@ export class MailDelivery {
       dueMs: 0,
       isRunning: false,
       seenMs: -1,
+      isOver: false,
       failures: 0,
       restsUntilMs: 0,
     }
@@ -214,12 +211,15 @@ export class MailDelivery {
 
   async #work(mailbox: KnownMailbox, job: Job, entries: readonly PeerEntry[]): Promise<void> {
     let pulse: Pulse | undefined
+    job.isOver = false
     await this.#attempt(`mailbox ${mailbox.id}`, async () => {
+      const { box } = mailbox
       pulse = await job.delivery.round(await peerOfMailbox(this.#root, mailbox, entries))
+      job.isOver = (await box.isRemoved()) && !(await box.hasOpen())
     })
     const waits = { now: 0, 'at-once': AT_ONCE_MS, soon: SOON_MS, later: LATER_MS, idle: FULL_MS } as const
     job.failures = pulse === undefined ? job.failures + 1 : 0
-    job.pulse = pulse ?? 'later'
+    job.pulse = job.isOver ? 'idle' : (pulse ?? 'later')
     const rest = Math.min(FIRST_REST_MS * 2 ** (job.failures - 1), LONGEST_REST_MS)
     job.dueMs = performance.now() + (pulse === undefined ? rest : waits[pulse])
     job.restsUntilMs = pulse === undefined ? job.dueMs : 0
@@ -241,9 +241,6 @@ export class MailDelivery {
         `mailbox ${id}`,
         async () => void (await box.sweep({ keepTextMs, keepMs: KEEP_MS })),
       )
-    await this.#attempt('mailboxes of removed peers', () => deleteUnusedMailboxes(this.#root))
-    const known = new Set((await listMailboxes(this.#root)).map(({ id }) => id))
-    for (const [id, { isRunning }] of this.#jobs) if (!known.has(id) && !isRunning) this.#jobs.delete(id)
   }
 
   /** Completes delivery.log, marks what was answered, and counts the attempts of the last hour. */

@@ -1,4 +1,4 @@
-import { rename, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IapeerError } from '@iapeer/core/errors'
 import {
@@ -100,41 +100,6 @@ export interface KnownMailbox {
 export async function listMailboxes(root: string): Promise<readonly KnownMailbox[]> {
   const names = (await namesIn(rootLayout(root).mailDir)).sort()
   return names.filter(isMailboxId).map((id) => ({ id, box: new Mailbox(directoryOf(root, id)) }))
-}
-
-/** The mailbox of a removed peer that never had a message stays for so long: a sender that still knows it is much faster. */
-const UNUSED_MS = 10 * 60_000
-/** The end of the name of a mailbox that is being deleted: no mailbox has such a name. */
-const DISCARDED = '.discarded'
-
-/** Whether no file of a message, whole or broken, was left in a mailbox. */
-async function isUnused(directory: string): Promise<boolean> {
-  for (const place of ['open', 'closed', 'files'])
-    if ((await namesIn(join(directory, place))).length > 0) return false
-  return true
-}
-
-/** Deletes a mailbox that was moved aside; moves it back if a message was stored meanwhile. */
-async function deleteAside(aside: string): Promise<void> {
-  if (await isUnused(aside)) await rm(aside, { recursive: true, force: true })
-  else await rename(aside, aside.slice(0, -DISCARDED.length))
-}
-
-/**
- * Deletes the mailboxes of removed peers that never had a message: a fleet whose peers come and go would otherwise have more and more of them.
- * @throws the Node.js system error; what was begun is finished the next time
- */
-export async function deleteUnusedMailboxes(root: string, nowMs = Date.now()): Promise<void> {
-  const { mailDir } = rootLayout(root)
-  for (const name of (await namesIn(mailDir)).filter((one) => one.endsWith(DISCARDED)))
-    await deleteAside(join(mailDir, name))
-  for (const { box } of await listMailboxes(root)) {
-    const removedMs = await box.removedMs()
-    if (removedMs === undefined || nowMs - removedMs < UNUSED_MS || !(await isUnused(box.directory))) continue
-    const aside = `${box.directory}${DISCARDED}`
-    await rename(box.directory, aside)
-    await deleteAside(aside)
-  }
 }
 
 /** Returns the peer of a mailbox; undefined if that peer was removed, or for the mailbox of the operator. */

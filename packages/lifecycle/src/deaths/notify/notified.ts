@@ -40,7 +40,7 @@ export function notNotified(
   notified: ReadonlySet<string>,
 ): ReadonlySet<ExitRecord> {
   const remembered = recent.flatMap(({ id }, at) => (notified.has(id) ? [at] : []))
-  // An id is forgotten only for the sake of 2,000 later ones, and nearly all of those are of recent deaths then.
+  // An id is forgotten once there are 2,000 later ones; most of those are of recent deaths if the forgotten one is.
   const isForgetful = notified.size >= REMEMBERED && remembered.length >= REMEMBERED / 2
   return new Set(recent.slice(isForgetful ? remembered[0] : 0).filter(({ id }) => !notified.has(id)))
 }
