@@ -121,7 +121,8 @@ describe('a message', () => {
     expect(recorded(path)).toEqual([
       expect.objectContaining({ id: receipt.id, text: 'hello', from: 'operator', n: 1 }),
     ])
-    expect(await mailFiles(test.root, 'bob', 'open')).toEqual([])
+    // Its last step is written before it is moved.
+    await until('its move', async () => (await mailFiles(test.root, 'bob', 'open')).length === 0)
     expect((await wholeLog()).map(({ state }) => state)).toEqual(['waiting', 'offered', 'taken', 'handled'])
     expect(test.deaths()).toEqual([])
   })
