@@ -17,7 +17,8 @@ export interface RecordLimits {
 }
 
 const RECOVERY_MS = 60_000
-const SNAPSHOT_MS = 10_000
+/** A recorder that no process was left for may be gone: then the daemon completes the snapshot some time later. */
+const SNAPSHOT_MS = 30_000
 /** Held starts are released with every so many looks for the next run of a peer: about once in a second. */
 const LOOKS_PER_RELEASE = 5
 const RESTART_MS = 4_000
