@@ -8,7 +8,7 @@ import { findPeer, renamePeer } from '@iapeer/core/registry'
 import { acquireLock } from '@iapeer/core/storage'
 import { isFullCampaign, until } from '@iapeer/dev/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { FleetSupervisor, readSession, removeNamed, statusOf } from '../src/index.ts'
+import { FleetSupervisor, pauseMailbox, readSession, removeNamed, statusOf } from '../src/index.ts'
 import { mailAdapterOf } from '../src/mail/adapters.ts'
 import {
   acknowledge,
@@ -261,6 +261,26 @@ describe('the delivery', () => {
     await delivery.start()
     await untilState(test.root, id, 'returned')
   }, 30_000)
+
+  it.runIf(isFullCampaign())(
+    'returns within half a minute what is stored in the mailbox of a removed peer that nothing was open in',
+    async () => {
+      await peer('ann')
+      await peer('bob')
+      const [from, to] = [await boxOf('ann'), await boxOf('bob')]
+      await pauseMailbox(from)
+      const { id } = await send(test.root, 'ann', 'hello')
+      await delivery.start()
+      await removeNamed(test.root, 'bob', { by: 'test', force: true })
+      await sleep(3_000)
+      // As by a sender that knew the peer before it was removed.
+      const [name = ''] = readdirSync(join(from.directory, 'open'))
+      renameSync(join(from.directory, 'open', name), join(to.directory, 'open', name))
+      await to.announce()
+      await until('its return', async () => (await messageView(test.root, id)).state === 'returned', 40_000)
+    },
+    60_000,
+  )
 
   it('does not give a message again while the session that has it cannot be found, as during a rename', async () => {
     await peer('bob', { way: 'directory' })

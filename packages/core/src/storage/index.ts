@@ -10,7 +10,7 @@ export { assertOwnPlace, foreignPlaceError, makeUserDirectory } from './place-ow
 export { makePrivateDirectory } from './private-directory.ts'
 export { type QuarantineOptions, quarantine, quarantinedFiles } from './quarantine.ts'
 export { readIfExists } from './read-if-exists.ts'
-export { readLog } from './read-log.ts'
+export { openIfThere, readLog } from './read-log.ts'
 export { readRegularFile } from './read-regular.ts'
 export { makeFile, replaceFile, syncDirectory } from './replace-file.ts'
 export { LOG_KEEP, LOG_MAX_BYTES, type LogLimits, rotateLog } from './rotate-log.ts'

@@ -2,7 +2,8 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { errnoOf } from '../errors/index.ts'
 import { LOG_KEEP } from './rotate-log.ts'
 
-function openIfThere(path: string): number | undefined {
+/** Opens a file to read it. @returns its descriptor; undefined if it is absent. @throws the Node.js system error */
+export function openIfThere(path: string): number | undefined {
   try {
     return openSync(path, 'r')
   } catch (error) {

@@ -1,7 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, readSync, statSync } from 'node:fs'
 import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
-import { readLog } from '@iapeer/core/storage'
+import { openIfThere, readLog } from '@iapeer/core/storage'
 import { type ExitRecord, parseExitsLog } from '@iapeer/forensics'
 import { readRenames } from '../sessions/index.ts'
 import { underPresentNames } from './death-records.ts'
@@ -26,16 +26,6 @@ interface NextPart {
 const NEWLINE = 10
 /** More than a line has. */
 const TAIL_BYTES = 1_024
-
-/** Opens a file. @returns undefined if it is absent */
-function openIfThere(path: string): number | undefined {
-  try {
-    return openSync(path, 'r')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
 
 /** Reads a part of a file; less where the file is shorter. */
 function bytesOf(descriptor: number, from: number, to: number): Buffer {
