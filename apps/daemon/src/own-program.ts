@@ -38,6 +38,6 @@ export class OwnProgram {
     if (isGone(this.#path)) this.#missingSinceMs ??= nowMs
     else this.#missingSinceMs = undefined
     if (this.#missingSinceMs === undefined || nowMs - this.#missingSinceMs < MISSING_MS) return []
-    return [{ id: 'program-removed', what: 'the program of this daemon was removed', where: this.#path }]
+    return [{ id: 'program-removed', what: 'this daemon has lost its program', where: this.#path }]
   }
 }

@@ -81,7 +81,7 @@ export async function daemonStatus(root: string): Promise<DaemonStatus> {
   const { version, status, supervisor } = found.health
   const { lastSweepAt } = supervisor ?? {}
   const problems = found.health.problems.map(({ what, where }) =>
-    where === undefined ? what : `${what}: ${where}`,
+    where === undefined ? what : `${what} ${where}`,
   )
   return {
     state: 'running',

@@ -15,6 +15,7 @@ import { type SessionTurn, turnNotifications } from './turn-notifications.ts'
 export interface DaemonProblem {
   /** A stable word: one notification a day for each. */
   readonly id: string
+  /** Reads on with `where` behind it: `no room on the disk of`. */
   readonly what: string
   readonly where?: string
 }
