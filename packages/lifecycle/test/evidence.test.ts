@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { asyncCleanups, mayMount, privateDirectory } from '@iapeer/dev/testing'
@@ -44,8 +53,13 @@ function standIn(bin: string, name: string, script: string): void {
   writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
 }
 
+const claimPath = (root: string, gen = '9f2c41d0aa37be10'): string =>
+  join(root, 'logs', 'iapeer', 'server-deaths', `claude-bob-${gen}.claim`)
+
+/** Returns a recorded death, which has been claimed. */
 function death(root: string, fields: string, gen = '9f2c41d0aa37be10'): ExitRecord {
   const snapshot = join(root, 'logs', 'iapeer', 'server-deaths', `claude-bob-${gen}.txt`)
+  writeFileSync(claimPath(root, gen), '')
   const line = `ts=${AT.toISOString()} ev=server-exit identity=claude-bob gen=${gen} server_pid=801 ${fields} recorder=guard forensics=${snapshot}`
   const record = parseExitLine(line)
   if (record === undefined) throw new Error(`not a line: ${line}`)
@@ -152,6 +166,24 @@ echo '${entry('systemd-oomd', 'Killed /user.slice/u.scope due to memory pressure
     expect(existsSync(addendumPath(root, second.id))).toBe(true)
     const { judged } = await judgeDeath(root, first, [first, second])
     expect(judged).toMatchObject({ verdict: 'killed-by-signal', confidence: 'high' })
+  })
+
+  it('is not collected for a death whose files were pruned, but for one with files under an earlier name', async () => {
+    const { root, bin, env } = newRoot()
+    standIn(bin, 'journalctl', `echo x >> '${bin}/asked'`)
+    const [pruned, renamed] = ['0', '1'].map((digit) => death(root, KILLED, digit.repeat(16)))
+    if (pruned === undefined || renamed === undefined) throw new Error('no deaths')
+    rmSync(claimPath(root, pruned.gen))
+    renameSync(
+      claimPath(root, renamed.gen),
+      join(root, 'logs', 'iapeer', 'server-deaths', `claude-al-${renamed.gen}.claim`),
+    )
+    expect(await collectAddenda(root, [pruned], { env, now: LATER })).toEqual([])
+    expect(existsSync(join(bin, 'asked'))).toBe(false)
+    expect(existsSync(addendumPath(root, pruned.id))).toBe(false)
+    await collectAddenda(root, [pruned, renamed], { env, now: LATER })
+    expect(existsSync(addendumPath(root, pruned.id))).toBe(false)
+    expect(existsSync(addendumPath(root, renamed.id))).toBe(true)
   })
 
   it('is not collected while the system may still write it, nor days later', async () => {

@@ -19,6 +19,9 @@ function modifiedMs(path: string): number {
   }
 }
 
+/** What is added to a death when it is looked at, which can be much later, also by a process that does not know that it was pruned. */
+const LATER = /\.(?:addendum|verdict|conversation)$/
+
 /** Removes the files of all but the newest 500 deaths. Keeps those of a generation that is not settled yet. */
 export async function pruneDeaths(layout: RecordLayout): Promise<void> {
   const files = new Map<string, string[]>()
@@ -32,8 +35,7 @@ export async function pruneDeaths(layout: RecordLayout): Promise<void> {
   if (files.size <= KEPT_DEATHS) return
   const open = new Set(readCanaryRecords(layout).records.map(({ identity, gen }) => `${identity}-${gen}`))
   const ages = [...files].map(([generation, names]) => {
-    // A verdict is kept when the death is shown first, which can be much later.
-    const dated = names.filter((name) => !/\.(?:verdict|conversation)$/.test(name))
+    const dated = names.filter((name) => !LATER.test(name))
     const newest = Math.max(0, ...dated.map((name) => modifiedMs(join(layout.deathsDir, name))))
     return { generation, names, newest }
   })

@@ -10,6 +10,7 @@ import type { SignalSource } from '../signals/signal-memory.ts'
 import { coreSection } from './cores.ts'
 import { reportSections, unifiedLogSection } from './darwin.ts'
 import { type DeathAt, deathAt } from './death-at.ts'
+import { FiledDeaths } from './filed-deaths.ts'
 import { journalSection } from './journal.ts'
 import { formatSection, type Section } from './section.ts'
 import type { Span } from './span.ts'
@@ -97,11 +98,17 @@ function headOf({ identity, gen }: ExitRecord, now: Date): string {
   return `death-addendum ${formatLogfmt(fields)}\n`
 }
 
+/** Where evidence comes from, and the deaths that it may be added to. */
+interface Sources extends EvidenceOptions {
+  readonly log: SharedLog
+  readonly filed: FiledDeaths
+}
+
 /** Returns the text of the addendum; undefined when the file has it already, or without evidence. */
 async function addendumOf(
   record: ExitRecord,
   known: string | undefined,
-  sources: EvidenceOptions & { readonly log: SharedLog },
+  sources: Sources,
 ): Promise<string | undefined> {
   const { env, now, signals, log } = sources
   const death = deathAt(record)
@@ -127,10 +134,12 @@ export interface EvidenceFailure {
 async function collectOne(
   path: string,
   record: ExitRecord,
-  sources: EvidenceOptions & { readonly log: SharedLog },
+  sources: Sources,
 ): Promise<EvidenceFailure | undefined> {
   try {
-    const text = await addendumOf(record, (await readRegularFile(path))?.text, sources)
+    const known = (await readRegularFile(path))?.text
+    if (known === undefined && !(await sources.filed.has(record))) return undefined
+    const text = await addendumOf(record, known, sources)
     if (text !== undefined) await replaceFile(path, text)
     return undefined
   } catch (error) {
@@ -144,8 +153,8 @@ const AT_ONCE = 4
 
 /**
  * Saves, once for each death, the evidence that the system writes some seconds later: journal and core files, on macOS log and
- * crash reports; and the sender of a signal. Skips deaths that are too young or too old, and records of versions without
- * generations. A failure for one death does not affect the others.
+ * crash reports; and the sender of a signal. Skips deaths that are too young or too old, deaths whose files were pruned, and records of
+ * versions without generations. A failure for one death does not affect the others.
  * @returns the deaths whose evidence could not be saved
  */
 export async function collectAddenda(
@@ -153,7 +162,7 @@ export async function collectAddenda(
   records: readonly ExitRecord[],
   options: EvidenceOptions,
 ): Promise<EvidenceFailure[]> {
-  const sources = { ...options, log: new SharedLog(options.env) }
+  const sources = { ...options, log: new SharedLog(options.env), filed: new FiledDeaths(root) }
   const due = records.filter(({ gen, ts }) => {
     const ageMs = options.now.getTime() - Date.parse(ts)
     return gen !== undefined && ageMs >= YOUNGEST_MS && ageMs <= OLDEST_MS
