@@ -279,6 +279,13 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
         async () => (await serviceStatus(root, system)).why === 'its program cannot be run',
       )
       expect(await findings(host)).toContain('service-program-gone')
+      const dropIn = join(`${unitFile}.d`, 'other.conf')
+      track(() => rmSync(dropIn, { force: true }))
+      writeFileSync(dropIn, '[Service]\nExecStart=\nExecStart=/bin/sleep 1000\n')
+      await manager.systemctl('daemon-reload')
+      expect((await serviceStatus(root, system)).missingProgram).toBeUndefined()
+      rmSync(dropIn)
+      await manager.systemctl('daemon-reload')
       expect(await host.isRunning('bob')).toBe(true)
       expect(await installService(spec, system)).toMatchObject({ state: 'updated' })
       await uninstallService(root, system)

@@ -213,6 +213,25 @@ describe('a systemd service', () => {
     expect(await reasonOf('Result=success\nExecMainStatus=0\n')).toBeUndefined()
   })
 
+  it('needs the programs of a drop-in file where that gives it another command', async () => {
+    const { system, spec, at } = setup('linux')
+    const [entry, other] = [at('main.js'), at('other daemon')]
+    await installService({ ...spec, node: process.execPath, entry }, system)
+    const missingIf = async (program: string, line: string) => {
+      const found = `ExecStart={ path=${program} ; argv[]=${line} ; ignore_errors=no ; start_time=[n/a] ; pid=0 }\n`
+      writeFileSync(at('fake', 'result'), found)
+      return (await serviceStatus(spec.root, system)).missingProgram
+    }
+    const own = `${process.execPath} ${entry} --foreground --root ${spec.root}`
+    expect(await missingIf(process.execPath, own)).toBe(entry)
+    expect(await missingIf(other, `${other} --root ${spec.root}`)).toBe(other)
+    writeFileSync(other, '')
+    expect(await missingIf(other, `${other} --root ${spec.root}`)).toBeUndefined()
+    // Without an answer that can be read, the file of the unit counts.
+    writeFileSync(at('fake', 'result'), 'ExecStart=something else\n')
+    expect((await serviceStatus(spec.root, system)).missingProgram).toBe(entry)
+  })
+
   it('that cannot be started fails with the message of systemd, and the installation can be repeated', async () => {
     const { system, spec, at } = setup('linux')
     writeFileSync(at('fake', 'broken'), '')

@@ -7,6 +7,7 @@ import { Troubles } from '../src/deaths/notify/troubles.ts'
 import { createEventLog } from '../src/index.ts'
 import type { PeerSession } from '../src/sessions/index.ts'
 import { changeTally } from '../src/sessions/index.ts'
+import { noteRename } from '../src/sessions/rename-log.ts'
 import { Notices } from '../src/supervise/notices.ts'
 import { superviseSettings } from '../src/supervise/settings.ts'
 import { roots } from './support.ts'
@@ -113,18 +114,37 @@ it('a peer has recovered when a notification was about it and it has run for the
   const { notices, written, troubles } = noticesOf(root)
   const ran = (secs: number) => session({ startedAt: ago(secs), readyAt: ago(secs) })
   await changeTally(root, BOB, (tally) => ({ ...tally, restarts: 1, lastEnd: 'crash' }))
-  await notices.recovered([ran(400)], NOW)
+  const now = { names: new Set(['bob']), nowMs: NOW }
+  await notices.recovered([ran(400)], now)
   expect(await written()).toEqual([])
   await troubles.note({ about: BOB, kind: 'peer', since: ago(500), what: 'it died' })
   // Another supervisor of the root goes on.
   const next = noticesOf(root).notices
-  await next.recovered([ran(200)], NOW)
+  await next.recovered([ran(200)], now)
   expect(await written()).toEqual([])
-  for (let count = 0; count < 2; count++) await next.recovered([ran(400)], NOW)
+  for (let count = 0; count < 2; count++) await next.recovered([ran(400)], now)
   expect(await written()).toMatchObject([
     { kind: 'recovered', identity: BOB, summary: 'command-bob has recovered: it has run for 7 min' },
   ])
   expect(await new Troubles(root).list()).toEqual([])
+})
+
+it('what was notified about a peer is forgotten once it is removed, and holds for its new name once it is renamed', async () => {
+  const { root } = newRoot()
+  const { notices, written, troubles } = noticesOf(root)
+  for (const about of [BOB, 'command-ann', 'tmux-default'])
+    await troubles.note({ about, kind: 'peer', since: ago(500), what: 'it died' })
+  await troubles.note({ about: 'disk-full', kind: 'daemon', since: ago(500), what: 'full' })
+  const abouts = async (): Promise<string[]> => (await new Troubles(root).list()).map(({ about }) => about)
+  await noteRename(root, { ts: ago(450), from: 'ann' as never, to: 'eve' as never })
+  await notices.recovered([], { names: new Set(['bob', 'eve']), nowMs: NOW })
+  expect(await abouts()).toEqual([BOB, 'command-ann', 'disk-full'])
+  const eve = session({ identity: toIdentity('command-eve'), startedAt: ago(400), readyAt: ago(400) })
+  await notices.recovered([eve], { names: new Set(['eve']), nowMs: NOW })
+  expect((await written()).map(({ summary }) => summary)).toEqual([
+    'command-eve has recovered: it has run for 7 min',
+  ])
+  expect(await abouts()).toEqual(['disk-full'])
 })
 
 it('a problem of the daemon is notified once a day, and launches that fail are notified as given up', async () => {

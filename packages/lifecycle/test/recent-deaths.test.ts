@@ -2,9 +2,11 @@ import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'no
 import { dirname } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
 import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
+import { parseExitsLog } from '@iapeer/forensics'
 import { describe, expect, it } from 'vitest'
 import { readDeathRecords } from '../src/deaths/death-records.ts'
-import { notNotified } from '../src/deaths/notify/notified.ts'
+import { addNotified, allNotified, readNotified, writeNotified } from '../src/deaths/notify/notified.ts'
+import { beginNotifying } from '../src/deaths/notify/notify.ts'
 import { RecentDeaths } from '../src/deaths/recent-deaths.ts'
 import { noteRename } from '../src/sessions/rename-log.ts'
 
@@ -145,30 +147,52 @@ describe('the recent deaths are those of the whole log', () => {
   })
 })
 
-describe('the deaths that were not notified yet', () => {
-  const { root, log } = newLog()
-  writeFileSync(log, Array.from({ length: 5_000 }, (_none, at) => `${lineOf(at)}\n`).join(''))
-  const records = new RecentDeaths(root, 24 * HOUR_MS).read(NOW)
-  const idsOf = (from: number, to: number): ReadonlySet<string> =>
-    new Set(records.slice(from, to).map(({ id }) => id))
+describe('the deaths that were notified', () => {
+  const text = Array.from({ length: 5_000 }, (_none, at) => `${lineOf(at)}\n`).join('')
+  const { records } = parseExitsLog(text)
+  const recent = () => records
+  const idsOf = (from: number, to: number): string[] => records.slice(from, to).map(({ id }) => id)
   const pendingOf = (notified: ReadonlySet<string>): number[] =>
-    [...notNotified(records, notified)].map(({ gen }) => Number(gen))
+    records.filter(({ id }) => !notified.has(id)).map(({ gen }) => Number(gen))
+  /** The deaths that are not notified yet, by a file that an earlier version has written. */
+  const pendingAfter = (ids: Iterable<string>): number[] => pendingOf(allNotified(new Set(ids), recent))
 
-  it('are all others, while every id is remembered', () => {
-    expect(pendingOf(idsOf(0, 1_999))).toHaveLength(3_001)
-    expect(pendingOf(idsOf(1, 1_999))).toHaveLength(3_002)
-    expect(pendingOf(new Set())).toHaveLength(5_000)
+  it('are those that an earlier version remembers, as long as it has forgotten none', () => {
+    expect(pendingAfter(idsOf(0, 1_999))).toHaveLength(3_001)
+    expect(pendingAfter(idsOf(1, 1_999))).toHaveLength(3_002)
+    expect(pendingAfter([])).toHaveLength(5_000)
   })
 
-  it('are none before the first one that is remembered, once only the newest 2,000 are', () => {
-    expect(pendingOf(idsOf(2_995, 4_995))).toEqual([4_995, 4_996, 4_997, 4_998, 4_999])
-    expect(pendingOf(idsOf(3_000, 5_000))).toEqual([])
-    const others = new Set([...idsOf(3_000, 5_000)].filter((_id, at) => at !== 7).concat('daemon-problem'))
-    expect(pendingOf(others)).toEqual([3_007])
+  it('are also those before the first one that an earlier version remembers, once that is only the newest 2,000', () => {
+    expect(pendingAfter(idsOf(2_995, 4_995))).toEqual([4_995, 4_996, 4_997, 4_998, 4_999])
+    expect(pendingAfter(idsOf(3_000, 5_000))).toEqual([])
+    const others = idsOf(3_000, 5_000).filter((_id, at) => at !== 7)
+    expect(pendingAfter([...others, 'daemon-problem'])).toEqual([3_007])
+    // It had notified one of long ago later than the others.
+    expect(pendingAfter([...idsOf(3_001, 5_000), ...idsOf(5, 6)])).toEqual([])
   })
 
-  it('are also those before the first one, while most ids that are remembered are of older deaths', () => {
+  it('are only those that are remembered, while most of these are of older deaths', () => {
     const older = Array.from({ length: 1_999 }, (_none, at) => `command-old-${at}`)
-    expect(pendingOf(new Set([...older, records[4_999]?.id ?? '']))).toHaveLength(4_999)
+    expect(pendingAfter([...older, ...idsOf(4_999, 5_000)])).toHaveLength(4_999)
+  })
+
+  it('stay remembered as long as they can be notified, in whatever order they were notified', async () => {
+    const { root, log } = newLog()
+    writeFileSync(log, text)
+    mkdirSync(rootLayout(root).lifecycleStateDir, { recursive: true })
+    await writeNotified(root, allNotified(new Set(['command-old-1']), recent), recent)
+    const inTurn = records.map(({ id }, at) => records[at ^ 3]?.id ?? id).slice(0, 4_990)
+    for (let from = 0; from < inTurn.length; from += 499) {
+      expect(pendingOf(await beginNotifying(root, NOW))).toHaveLength(5_000 - from)
+      await addNotified(root, inTurn.slice(from, from + 499), recent)
+    }
+    expect(pendingOf(await beginNotifying(root, NOW))).toHaveLength(10)
+    const problems = Array.from({ length: 100 }, (_none, at) => `daemon-problem-${at}`)
+    // A day later, none of these deaths can be notified any more.
+    await addNotified(root, problems, () => [])
+    const ids = await readNotified(root)
+    expect(ids?.size).toBe(2_001)
+    for (const problem of problems) expect(ids).toContain(problem)
   })
 })

@@ -180,6 +180,36 @@ describe('a fleet without a daemon', () => {
     },
   )
 
+  it('does not take a death for a stop while its recorder cannot write, and settles it later', async (test) => {
+    const made = newRoot()
+    const session = await running(made)
+    track(() => limit('1000'))
+    const [recorder] = await listCanaries(rootRecordLocation(made.root))
+    const limit = (nofile: string) =>
+      run('prlimit', [`--pid=${recorder?.recorderPid}`, `--nofile=${nofile}:`])
+    if ((await limit('3')).exitCode !== 0) return test.skip('prlimit cannot lower the limit of a process')
+    process.kill(session.server.pid, 'SIGKILL')
+    const killedAt = Date.now()
+    await until('the server to exit', async () => (await identifyProcess(session.server.pid)) === undefined)
+    await settleFleet(made.root)
+    const before = await statusOf(made.root, BOB)
+    expect(before).toMatchObject({ unsettled: { gen: session.gen }, tally: { endings: [] } })
+    await limit('1000')
+    await until('the end to be settled', async () => {
+      await settleFleet(made.root)
+      return (await statusOf(made.root, BOB)).unsettled === undefined
+    })
+    expect((await statusOf(made.root, BOB)).tally).toMatchObject({
+      lastEnd: 'crash',
+      endings: [{ death: true }],
+    })
+    const [death, ...more] = made.deaths()
+    expect([death, more]).toMatchObject([{ ev: 'server-exit', signal: 'SIGKILL' }, []])
+    // Without a descriptor the recorder cannot read the clock: the death was between the two times.
+    expect(Date.parse(death?.['seen_alive'] ?? '')).toBeLessThanOrEqual(killedAt)
+    expect(Date.parse(death?.['ts'] ?? '')).toBeGreaterThanOrEqual(killedAt)
+  })
+
   it('finds the scripts of its recorders again after a cleaner has removed them, and records the exit', async () => {
     const made = newRoot()
     const session = await running(made)

@@ -70,6 +70,15 @@ export interface ManagerState {
   readonly managerState: string
   /** Why it is not running, if the manager reports it. */
   readonly why: string | undefined
+  /** What systemd starts, drop-in files included; undefined for launchd. */
+  readonly command: ServiceCommand | undefined
+}
+
+/** A command as systemd reports it. */
+export interface ServiceCommand {
+  readonly program: string
+  /** The program and its arguments, joined by blanks: which blanks were in them cannot be known. */
+  readonly line: string
 }
 
 /** The meaning of systemd's `Result` (systemd.exec(5)), except for exit codes and signals. */
@@ -98,6 +107,12 @@ function whyOf(values: ReadonlyMap<string, string>): string | undefined {
   return `it was killed by ${name}`
 }
 
+/** Parses the property `ExecStart`; undefined if there is none or its format is another one. */
+function commandOf(execStart: string): ServiceCommand | undefined {
+  const [, program, line] = /^\{ path=(.*?) ; argv\[\]=(.*?) ; ignore_errors=/.exec(execStart) ?? []
+  return program === undefined || line === undefined ? undefined : { program, line }
+}
+
 function parseSystemd(text: string): ManagerState {
   const values = new Map(
     text.split('\n').map((line) => {
@@ -112,19 +127,22 @@ function parseSystemd(text: string): ManagerState {
     pid: Number(values.get('MainPID')) || undefined,
     managerState,
     why: managerState === 'active' ? undefined : whyOf(values),
+    command: commandOf(values.get('ExecStart') ?? ''),
   }
 }
+
+const UNKNOWN = { pid: undefined, why: undefined, command: undefined }
 
 /** Parses the output of `launchctl print`. Its format is for people and may change, so only its simplest lines are used. */
 function parseLaunchd(answer: ProgramResult): ManagerState {
   if (answer.exitCode !== 0)
-    return { enabled: false, active: false, pid: undefined, managerState: 'not loaded', why: undefined }
+    return { ...UNKNOWN, enabled: false, active: false, managerState: 'not loaded' }
   const managerState = /^\s*state = (.+)$/m.exec(answer.stdout)?.[1] ?? 'unknown'
   const pid = Number(/^\s*pid = (\d+)$/m.exec(answer.stdout)?.[1]) || undefined
   const code = Number(/^\s*last exit code = (\d+)/m.exec(answer.stdout)?.[1]) || undefined
   const active = managerState === 'running'
   const why = active || code === undefined ? undefined : `it exited with code ${code}`
-  return { enabled: true, active, pid, managerState, why }
+  return { ...UNKNOWN, enabled: true, active, pid, managerState, why }
 }
 
 /** Returns the path from which systemd reads the unit; undefined if systemd does not know the unit, and for launchd. */
@@ -140,7 +158,7 @@ export async function managerState(system: ServiceSystem): Promise<ManagerState 
     const answer = await askManager(system, ['print', launchdService(system)])
     return answer.missing || answer.timedOut ? undefined : parseLaunchd(answer)
   }
-  const properties = '--property=UnitFileState,ActiveState,MainPID,Result,ExecMainStatus'
+  const properties = '--property=UnitFileState,ActiveState,MainPID,Result,ExecMainStatus,ExecStart'
   const answer = await askManager(system, ['show', SYSTEMD_UNIT, properties])
   return answer.exitCode === 0 ? parseSystemd(answer.stdout) : undefined
 }

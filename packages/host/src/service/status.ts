@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { daemonPid } from '../daemon/control.ts'
-import { knownUnitFile, managerMissing, managerState } from './manager.ts'
+import { knownUnitFile, managerMissing, managerState, type ServiceCommand } from './manager.ts'
 import { inspectServiceFile, type ServiceFileState } from './ownership.ts'
 import { managerOf, type ServiceManager, type ServiceSystem, serviceFile } from './spec.ts'
 
@@ -51,6 +51,16 @@ function namedPrograms(text: string): string[] {
     .map(([, word = '']) => word.replace(/&(?:amp|lt|gt);/g, (one) => ENTITIES[one] ?? one))
 }
 
+/**
+ * Returns the programs without which the service cannot start. Where a drop-in file gives the unit another command, only the first word
+ * of that command is known.
+ */
+function neededPrograms(text: string, command: ServiceCommand | undefined): string[] {
+  const programs = namedPrograms(text)
+  const isOwn = command === undefined || command.line.startsWith(programs.join(' '))
+  return isOwn ? programs : [command.program]
+}
+
 /** Finds the file of the service: at its path, or a foreign file at another path from which the manager reads the unit. */
 async function findService(
   root: string,
@@ -88,7 +98,9 @@ export async function serviceStatus(root: string, system: ServiceSystem): Promis
     pid: now?.pid,
     managerState: now?.managerState,
     why: now?.why,
-    missingProgram: installed ? namedPrograms(found.text).find((program) => !existsSync(program)) : undefined,
+    missingProgram: installed
+      ? neededPrograms(found.text, now?.command).find((program) => !existsSync(program))
+      : undefined,
     otherDaemon: installed ? await otherDaemonOf(root, now?.pid) : undefined,
     lingers: lingers(system),
   }

@@ -82,7 +82,7 @@ export async function stopUnenrolled(root: string, identity: Identity): Promise<
  */
 export async function cleanUpStale(root: string, identity: Identity): Promise<readonly CanaryInfo[]> {
   const old = await readSession(root, identity)
-  if (old !== undefined) await settleEnded(root, old)
+  if (old !== undefined) await settleEnded(root, old, { isUrgent: true })
   return stopUnenrolled(root, identity)
 }
 

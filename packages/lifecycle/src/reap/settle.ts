@@ -42,15 +42,34 @@ export interface Settled {
   readonly tally: Tally
 }
 
-const inProgress = new Map<string, Promise<unknown>>()
+/** By root, the run that reconciles it. */
+const running = new Map<string, Promise<unknown>>()
+/** By root, the run that follows. */
+const following = new Map<string, Promise<unknown>>()
 
-/** Reconciles a root; concurrent calls share one run. */
-function reconcileOnce(root: string): Promise<unknown> {
-  const running = inProgress.get(root)
-  if (running !== undefined) return running
-  const started = reconcile(rootRecordLocation(root)).finally(() => inProgress.delete(root))
-  inProgress.set(root, started)
-  return started
+function beginReconciling(root: string): Promise<unknown> {
+  const run = reconcile(rootRecordLocation(root)).finally(() => running.delete(root))
+  running.set(root, run)
+  return run
+}
+
+/**
+ * Reconciles a root, from a time after the call: a run that began before it may have looked at a server while that was still running.
+ * Calls share a run.
+ */
+function reconcileFromNow(root: string): Promise<unknown> {
+  const before = running.get(root)
+  if (before === undefined) return beginReconciling(root)
+  const known = following.get(root)
+  if (known !== undefined) return known
+  const next = before
+    .catch(() => undefined)
+    .then(() => {
+      following.delete(root)
+      return running.get(root) ?? beginReconciling(root)
+    })
+  following.set(root, next)
+  return next
 }
 
 const SYSTEMD = '/run/systemd/system'
@@ -70,37 +89,47 @@ async function awaitSystem(root: string, session: PeerSession, claim: Claim): Pr
   }
 }
 
+/**
+ * What is known of the end of a session: its claim; `none` if it was stopped on purpose, or has no recorder; `later` while its recorder,
+ * or another process that settles it, has neither claimed it nor left it.
+ */
+type Found = Claim | 'none' | 'later'
+
 /** Waits for the recorder of a session to claim its end; where it has none, records it by reconciling. */
-async function claimOf(root: string, session: PeerSession): Promise<Claim | undefined> {
+async function findClaim(root: string, session: PeerSession): Promise<Found> {
   const { gen } = session
-  if (gen === undefined) return undefined
+  if (gen === undefined) return 'none'
   const generation = { ...session, gen }
+  const isOpen = (): boolean => existsSync(filesOfGen(root, generation).state)
   if ((await observeProcess(session.server)) !== 'gone') await finishSession(root, session)
   const until = performance.now() + CLAIM_MS
   while (performance.now() < until) {
     const claim = readClaim(root, generation)
     if (claim !== undefined) return awaitSystem(root, session, claim)
     // After a teardown the recorder removes its state without a claim.
-    if (!existsSync(filesOfGen(root, generation).state)) break
+    if (!isOpen()) break
     await sleep(20)
   }
-  await reconcileOnce(root)
+  await reconcileFromNow(root)
+  // First the state: its removal follows the claim.
+  const wasOpen = isOpen()
   const claim = readClaim(root, generation)
   if (claim !== undefined) return claim
+  if (wasOpen) return 'later'
   // A power cut can empty the state of a recorder that was armed just before; the session file was synced.
   const { server, socketPath, startedAt } = session
   const place = { server, socketPath, isOfEarlierBoot: isBeforeBoot(startedAt) }
-  if (!(await restoreState({ ...recordedAs(root, generation), ...place }))) return undefined
-  await reconcileOnce(root)
-  return readClaim(root, generation)
+  if (!(await restoreState({ ...recordedAs(root, generation), ...place }))) return 'none'
+  await reconcileFromNow(root)
+  return readClaim(root, generation) ?? 'none'
 }
 
 /** Returns how a session ended. */
-function lastEndOf(claim: Claim | undefined, session: PeerSession, wasSuspended: boolean): LastEnd {
+function lastEndOf(found: Found, session: PeerSession, wasSuspended: boolean): LastEnd {
   // A claim means a death, even if a stop was requested after it.
-  if (claim === undefined && session.gen === undefined) return 'crash'
-  if (claim === undefined) return wasSuspended ? 'idle' : 'stopped'
-  return endOfClaim(claim)
+  if (found === 'later' || (found === 'none' && session.gen === undefined)) return 'crash'
+  if (found === 'none') return wasSuspended ? 'idle' : 'stopped'
+  return endOfClaim(found)
 }
 
 /** Returns whether the end of a session is in the tally: its launch failed, or a kill came between its count and its removal. */
@@ -143,20 +172,43 @@ async function removeSocket({ server, socketPath }: PeerSession): Promise<void> 
   await rm(socketPath, { force: true })
 }
 
+/** How a session is settled. */
+export interface SettleOptions {
+  /**
+   * Adds to the tally what follows; written together with the count, so that a kill in between loses both or neither. `isPlanned`: the
+   * end was counted before, so what follows may be in the tally.
+   * @default nothing follows
+   */
+  readonly plan?: (tally: Tally, end: LastEnd, isPlanned: boolean) => Tally
+  /** Settles it as a crash where its end is not recorded yet: the recorder goes on. @default false */
+  readonly isUrgent?: boolean
+}
+
 /**
- * Settles a session that has ended: waits for its record, counts the end once in the tally, and removes the session file. The
- * caller holds the lock of its identity.
- * @param plan adds to the tally what follows; written together with the count, so that a kill in between loses both or neither.
- *   `isPlanned`: the end was counted before, so what follows may be in the tally
+ * Settles a session that has ended: waits some seconds for its record, counts the end once in the tally, and removes the session file.
+ * The caller holds the lock of its identity.
+ * @returns undefined if its end is not recorded yet, for example because its recorder cannot open a file: nothing has changed
  */
 export async function settleEnded(
   root: string,
   session: PeerSession,
-  plan: (tally: Tally, end: LastEnd, isPlanned: boolean) => Tally = (tally) => tally,
-): Promise<Settled> {
-  const claim = await claimOf(root, session)
+  options: SettleOptions & { readonly isUrgent: true },
+): Promise<Settled>
+export async function settleEnded(
+  root: string,
+  session: PeerSession,
+  options?: SettleOptions,
+): Promise<Settled | undefined>
+export async function settleEnded(
+  root: string,
+  session: PeerSession,
+  { plan = (tally) => tally, isUrgent = false }: SettleOptions = {},
+): Promise<Settled | undefined> {
+  const found = await findClaim(root, session)
+  if (found === 'later' && !isUrgent) return undefined
+  const claim = typeof found === 'string' ? undefined : found
   const { identity, gen } = session
-  const end = lastEndOf(claim, session, hasMark(root, identity, 'idle'))
+  const end = lastEndOf(found, session, hasMark(root, identity, 'idle'))
   const ts = claim?.ts ?? new Date().toISOString()
   const isUnitStop = claim?.system === 'service-stop'
   const ended = { end, ts, isRecorded: claim !== undefined, isUnitStop }

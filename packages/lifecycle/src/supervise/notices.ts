@@ -1,13 +1,15 @@
+import { parseIdentity } from '@iapeer/core/identity'
 import {
   durationText,
   type Notification,
   notifyFromMemory,
   notifyInNeed,
   notifyOnce,
+  type Trouble,
   type Troubles,
 } from '../deaths/index.ts'
 import type { EventLog } from '../eventlog/index.ts'
-import { type PeerSession, phaseOf, RESUMES_MAX } from '../sessions/index.ts'
+import { identityNow, type PeerSession, phaseOf, RESUMES_MAX, readRenames } from '../sessions/index.ts'
 import type { SuperviseSettings } from './settings.ts'
 import { type SessionTurn, turnNotifications } from './turn-notifications.ts'
 
@@ -51,6 +53,14 @@ function blockedNotification(
     next: blocked.hint ?? `it waits until you answer: iapeer attach ${identity}`,
   }
 }
+
+const recoveredNotification = ({ identity, gen, startedAt }: PeerSession, runMs: number): Notification => ({
+  ...withoutDeath,
+  id: `recovered-${identity}-${gen ?? Date.parse(startedAt)}`,
+  kind: 'recovered',
+  identity,
+  summary: `${identity} has recovered: it has run for ${durationText(runMs)}`,
+})
 
 const dayOf = (now: Date): string => now.toISOString().slice(0, 10)
 
@@ -125,26 +135,30 @@ export class Notices {
 
   /**
    * Notifies the running peers that an earlier notification was about, and that have run for the window of a crash loop since (a restart of the daemon,
-   * or a start by a person).
+   * or a start by a person). What was notified about a peer that was removed is forgotten.
+   * @param names all peers
    */
-  async recovered(running: Iterable<PeerSession>, nowMs: number): Promise<void> {
+  async recovered(
+    running: Iterable<PeerSession>,
+    { names, nowMs }: { readonly names: ReadonlySet<string>; readonly nowMs: number },
+  ): Promise<void> {
     const { settings, troubles } = this.#options
     const windowMs = settings().crashloopWindowSecs * 1_000
     const open = (await troubles.list()).filter(({ kind }) => kind === 'peer')
     if (open.length === 0) return
-    for (const { identity, startedAt, gen } of running) {
-      const trouble = open.find(({ about }) => about === identity)
-      const startedMs = Date.parse(startedAt)
-      if (trouble === undefined || !(nowMs - startedMs >= windowMs)) continue
-      await this.#send({
-        ...withoutDeath,
-        id: `recovered-${identity}-${gen ?? startedMs}`,
-        kind: 'recovered',
-        identity,
-        summary: `${identity} has recovered: it has run for ${durationText(nowMs - startedMs)}`,
-      })
-      await troubles.end(trouble, nowMs)
+    const renames = readRenames(this.#root)
+    const sessions = new Map<string, PeerSession>([...running].map((session) => [session.identity, session]))
+    const over: Trouble[] = []
+    for (const trouble of open) {
+      const identity = identityNow(renames, trouble.about, trouble.since)
+      const session = sessions.get(identity)
+      const runMs = session === undefined ? Number.NaN : nowMs - Date.parse(session.startedAt)
+      if (session !== undefined && runMs >= windowMs) {
+        await this.#send(recoveredNotification(session, runMs))
+        over.push(trouble)
+      } else if (!names.has(parseIdentity(identity)?.personality ?? '')) over.push(trouble)
     }
+    await troubles.end(over, nowMs)
   }
 
   /**
@@ -188,7 +202,7 @@ export class Notices {
         },
         now,
       )
-      await troubles.end(trouble, now.getTime())
+      await troubles.end([trouble], now.getTime())
     }
   }
 

@@ -111,7 +111,8 @@ const recordIdOf = ({ identity, recordedAs = identity, gen }: PeerSession): stri
 /**
  * Settles a session that has ended, and decides by the policy of the peer what follows. The plan is on disk, so it survives this
  * process.
- * @returns undefined if another process holds the lock of the identity, or the session is not enrolled any more
+ * @returns undefined if another process holds the lock of the identity, the session is not enrolled any more, or its end is not recorded
+ *   yet: a later call settles it
  */
 export function settleAndPlan(
   root: string,
@@ -126,11 +127,14 @@ export function settleAndPlan(
     const context = input.context ?? (await keptContext(root, now))
     const plan = { ...input, desired, session: now, context }
     let nextStep: NextStep = { kind: 'stay-down' }
-    const settled = await settleEnded(root, now, (before, end, isPlanned) => {
-      const { tally, nextStep: next } = planAfterEnd(before, end, { ...plan, isPlanned })
-      nextStep = next
-      return withPlan(tally, next, input)
+    const settled = await settleEnded(root, now, {
+      plan: (before, end, isPlanned) => {
+        const { tally, nextStep: next } = planAfterEnd(before, end, { ...plan, isPlanned })
+        nextStep = next
+        return withPlan(tally, next, input)
+      },
     })
+    if (settled === undefined) return undefined
     await keepUsage(root, now, settled.deathId !== undefined)
     if (settled.deathId !== undefined) await noteContext(root, recordIdOf(now), context)
     await clearMark(root, identity, 'fresh')

@@ -315,8 +315,10 @@ export class FleetSupervisor {
     this.#usage.findCgroups(await this.#cache.list())
     const all = [...sessions.values()].flat()
     const running = await this.#runningAndReady(all)
-    this.#jobs.start(NOTICE_KEY, () => this.#notice(all, running))
-    for (const entry of await listPeers(this.#root)) {
+    const peers = await listPeers(this.#root)
+    const names = new Set<string>(peers.map(({ personality }) => personality))
+    this.#jobs.start(NOTICE_KEY, () => this.#notice(all, { running, names }))
+    for (const entry of peers) {
       const own = sessions.get(entry.personality) ?? []
       for (const session of own) {
         if (phaseOf(session) === 'booting')
@@ -436,11 +438,14 @@ export class FleetSupervisor {
   }
 
   /** Writes the notifications that no death causes to the outbox. */
-  async #notice(sessions: readonly PeerSession[], running: ReadonlySet<PeerSession>): Promise<void> {
+  async #notice(
+    sessions: readonly PeerSession[],
+    { running, names }: { readonly running: ReadonlySet<PeerSession>; readonly names: ReadonlySet<string> },
+  ): Promise<void> {
     const nowMs = Date.now()
     await this.#notices.blocked(sessions, nowMs)
     await this.#notices.turns(this.#turns.all(), nowMs)
-    await this.#notices.recovered(running, nowMs)
+    await this.#notices.recovered(running, { names, nowMs })
   }
 
   /** Notifies what keeps the daemon from its work; also if the disk cannot be written. */

@@ -4,7 +4,11 @@ import { rootLayout } from '@iapeer/core/paths'
 import { readRegularFile, replaceFile } from '@iapeer/core/storage'
 import type { ExitRecord } from '@iapeer/forensics'
 
+/** So many ids are remembered beside those of deaths that can still be notified. */
 const REMEMBERED = 2_000
+
+/** Among the ids: none of a death that can still be notified was forgotten. Earlier versions remembered only the newest 2,000 ids. */
+const COMPLETE = 'every-recent-death'
 
 const FILE = 'notified.json'
 /** The name of that file in earlier versions. A daemon of such a version may write it again after a downgrade. */
@@ -31,24 +35,34 @@ export async function readNotified(root: string): Promise<ReadonlySet<string> | 
 }
 
 /**
- * Returns the deaths that were not notified yet. Of so many notified deaths that only the newest ids are remembered, those that were
- * recorded before the first remembered one were notified too. Pure.
- * @param recent the deaths that may be notified, in the order of recording
+ * Returns the ids that an earlier version has notified and forgotten: those of the deaths recorded before the one that it remembered
+ * first. Pure.
+ * @param recent the deaths that can still be notified, in the order of recording
  */
-export function notNotified(
-  recent: readonly ExitRecord[],
-  notified: ReadonlySet<string>,
-): ReadonlySet<ExitRecord> {
-  const remembered = recent.flatMap(({ id }, at) => (notified.has(id) ? [at] : []))
-  // An id is forgotten once there are 2,000 later ones; most of those are of recent deaths if the forgotten one is.
-  const isForgetful = notified.size >= REMEMBERED && remembered.length >= REMEMBERED / 2
-  return new Set(recent.slice(isForgetful ? remembered[0] : 0).filter(({ id }) => !notified.has(id)))
+function forgottenIds(recent: readonly ExitRecord[], notified: ReadonlySet<string>): string[] {
+  if (notified.size < REMEMBERED) return []
+  const places = new Map(recent.map(({ id }, at) => [id, at]))
+  const [first = 0, ...others] = [...notified].flatMap((id) => places.get(id) ?? [])
+  // An id was forgotten once there were 2,000 later ones; most of those are of recent deaths if the forgotten one is.
+  if (others.length + 1 < REMEMBERED / 2) return []
+  return recent.slice(0, first).flatMap(({ id }) => (notified.has(id) ? [] : [id]))
 }
 
-/** Writes the ids of the notified deaths, the newest 2,000. */
-export async function writeNotified(root: string, notified: Iterable<string>): Promise<void> {
-  const newest = [...notified].slice(-REMEMBERED)
-  await replaceFile(join(rootLayout(root).lifecycleStateDir, FILE), `${JSON.stringify(newest)}\n`)
+/** Returns the deaths that can still be notified, in the order of recording. */
+export type Recent = () => readonly ExitRecord[]
+
+/** Returns all ids of what was notified, given those of a file: also those that an earlier version has forgotten. */
+export const allNotified = (notified: ReadonlySet<string>, recent: Recent): ReadonlySet<string> =>
+  notified.has(COMPLETE) ? notified : new Set([...forgottenIds(recent(), notified), ...notified, COMPLETE])
+
+/** Writes the ids of what was notified: those of deaths that can still be notified, and the newest 2,000 others. */
+export async function writeNotified(root: string, notified: Iterable<string>, recent: Recent): Promise<void> {
+  const all = [...notified]
+  const replaceIds = (ids: readonly string[]): Promise<void> =>
+    replaceFile(join(rootLayout(root).lifecycleStateDir, FILE), `${JSON.stringify(ids)}\n`)
+  if (all.length <= REMEMBERED) return replaceIds(all)
+  const kept = new Set([COMPLETE, ...recent().map(({ id }) => id)])
+  await replaceIds(all.filter((id, at) => at >= all.length - REMEMBERED || kept.has(id)))
 }
 
 /** The last change of each root: changes of one process follow each other, so that none is lost. */
@@ -58,7 +72,7 @@ const lastChange = new Map<string, Promise<unknown>>()
  * Adds the ids of what was notified. This process is the only one that notifies: it holds the lock of the daemon.
  * @throws the Node.js system error; this process remembers the ids nevertheless, and writes them with the next ones
  */
-export async function addNotified(root: string, ids: Iterable<string>): Promise<void> {
+export async function addNotified(root: string, ids: Iterable<string>, recent: Recent): Promise<void> {
   const kept = unwritten.get(root) ?? new Set<string>()
   unwritten.set(root, kept)
   for (const id of ids) kept.add(id)
@@ -67,7 +81,7 @@ export async function addNotified(root: string, ids: Iterable<string>): Promise<
     const added = [...kept]
     const known = [await readIds(root, FORMER_FILE), await readIds(root, FILE)].flatMap((one) => one ?? [])
     const all = new Set([...known, ...added])
-    if (all.size > new Set(known).size) await writeNotified(root, all)
+    if (all.size > new Set(known).size) await writeNotified(root, all, recent)
     for (const id of added) kept.delete(id)
   })
   // The caller gets the failure; the next change starts anyway.

@@ -7,7 +7,7 @@ import { type JudgedDeath, judgeAmong } from '../judge.ts'
 import { RecentDeaths } from '../recent-deaths.ts'
 import { compose } from './compose.ts'
 import type { Notification } from './notification.ts'
-import { addNotified, notNotified, readNotified, writeNotified } from './notified.ts'
+import { addNotified, allNotified, type Recent, readNotified, writeNotified } from './notified.ts'
 import {
   type DeliveryFailure,
   deliverFromMemory,
@@ -92,20 +92,27 @@ async function collectEvidence(
   }
 }
 
+function recentOf(root: string, { memory, now }: Pick<NotifyOptions, 'memory' | 'now'>): Recent {
+  const { recent } = memory ?? newNotifyMemory(root)
+  return () => recent.read(now)
+}
+
 /**
  * Returns the ids of the deaths that were notified. In a root where none ever was, the deaths recorded so far count as notified:
  * only later ones are reported.
+ * @param recent @default reads the log of deaths
  */
-export async function beginNotifying(root: string, now: Date): Promise<ReadonlySet<string>> {
+export async function beginNotifying(
+  root: string,
+  now: Date,
+  recent = recentOf(root, { now }),
+): Promise<ReadonlySet<string>> {
   const known = await readNotified(root)
-  if (known !== undefined) return known
-  const notified = new Set(
-    newNotifyMemory(root)
-      .recent.read(now)
-      .map(({ id }) => id),
-  )
-  await writeNotified(root, notified)
-  return notified
+  const all = allNotified(known ?? new Set(recent().map(({ id }) => id)), recent)
+  if (known === undefined) await writeNotified(root, all, recent)
+  // On a full disk, what an earlier version has forgotten is found again each time.
+  else if (all !== known) await wasWritten(() => writeNotified(root, all, recent))
+  return all
 }
 
 /** Returns the identity that a notification is about, for the log; of an incident, its first. */
@@ -136,13 +143,17 @@ async function deliver(root: string, { env, log, now }: NotifyOptions): Promise<
  * Notes the deaths in the outbox as notified: a process that was killed may have written them there only.
  * @returns the ids of everything that was notified so far
  */
-async function withPending(root: string, notified: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+async function withPending(
+  root: string,
+  notified: ReadonlySet<string>,
+  recent: Recent,
+): Promise<ReadonlySet<string>> {
   const found = (await listPending(root)).flatMap(({ notification: { id, deaths } }) => [
     id,
     ...deaths.map((death) => death.id),
   ])
   if (found.every((id) => notified.has(id))) return notified
-  await addNotified(root, found)
+  await addNotified(root, found, recent)
   return new Set([...notified, ...found])
 }
 
@@ -159,7 +170,7 @@ async function collectDue(
   const { reader } = memory
   const recent = memory.recent.read(now)
   await collectEvidence(root, recent, options)
-  const pendingDeaths = notNotified(recent, notified)
+  const pendingDeaths = new Set(recent.filter(({ id }) => !notified.has(id)))
   const isDue = (record: ExitRecord): boolean => ageMs(record, now) >= GATHER_MS
   if (pendingDeaths.size === 0) reader.forget()
   if (![...pendingDeaths].some(isDue)) return { due: [], pending: pendingDeaths.size > 0 }
@@ -207,6 +218,7 @@ async function enqueue(root: string, due: readonly JudgedDeath[][], options: Not
     await addNotified(
       root,
       group.map(({ record }) => record.id),
+      recentOf(root, options),
     )
     await noteVerdicts(options.log, group)
   }
@@ -222,10 +234,11 @@ export async function notifyOnce(
   options: NotifyOptions,
 ): Promise<boolean> {
   if (!isNotified(notifiedWords(options.env), notification.kind, false)) return false
-  const notified = await beginNotifying(root, options.now)
+  const recent = recentOf(root, options)
+  const notified = await beginNotifying(root, options.now, recent)
   if (notified.has(notification.id)) return false
   await put(root, notification, options)
-  await addNotified(root, [notification.id])
+  await addNotified(root, [notification.id], recent)
   return true
 }
 
@@ -252,14 +265,15 @@ export async function notifyInNeed(
   options: NotifyOptions,
 ): Promise<ReadonlySet<string> | undefined> {
   const { env, now } = options
+  const recent = recentOf(root, options)
   if (!isNotified(notifiedWords(env), notification.kind, false)) return undefined
   let notified: ReadonlySet<string> = new Set()
   await wasWritten(async () => {
-    notified = await beginNotifying(root, now)
+    notified = await beginNotifying(root, now, recent)
   })
   if (notified.has(notification.id)) return undefined
   const { full, unwritten } = await putNotification(root, notification, env, now)
-  await wasWritten(() => addNotified(root, [notification.id]))
+  await wasWritten(() => addNotified(root, [notification.id], recent))
   return new Set([...full, ...unwritten])
 }
 
@@ -298,7 +312,8 @@ export async function notifyDeaths(root: string, options: NotifyOptions): Promis
   let due: readonly JudgedDeath[][] = []
   let pending = false
   try {
-    const notified = await withPending(root, await beginNotifying(root, options.now))
+    const recent = recentOf(root, options)
+    const notified = await withPending(root, await beginNotifying(root, options.now, recent), recent)
     const found = await collectDue(root, notified, options)
     due = found.due
     pending = found.pending

@@ -15,7 +15,7 @@ export interface Trouble {
   readonly what: string
 }
 
-/** A trouble that is not over after this time is forgotten: its peer was removed or is not used any more. */
+/** A trouble that is not over after this time is forgotten: its peer is not used any more. */
 const FORGOTTEN_MS = 30 * 24 * 60 * 60_000
 
 const keyOf = ({ kind, about }: Pick<Trouble, 'kind' | 'about'>): string => `${kind} ${about}`
@@ -53,10 +53,11 @@ export class Troubles {
     return [...(await this.#read()).values()]
   }
 
-  /** Removes a trouble that is over. */
-  async end(trouble: Pick<Trouble, 'kind' | 'about'>, nowMs: number): Promise<void> {
+  /** Removes troubles that are over. */
+  async end(troubles: readonly Pick<Trouble, 'kind' | 'about'>[], nowMs: number): Promise<void> {
     const known = await this.#read()
-    if (known.delete(keyOf(trouble))) await this.#write(known, nowMs)
+    const removed = troubles.filter((trouble) => known.delete(keyOf(trouble)))
+    if (removed.length > 0) await this.#write(known, nowMs)
   }
 
   get #path(): string {
