@@ -57,6 +57,23 @@ record_await_descriptors() {
     record_set_time
     KNOWN_TIME=$NOW
   done
+  record_take_note_time
+}
+
+# record_take_note_time -> KNOWN_TIME: when the status was noted without a time; unchanged if that is not known. Without a descriptor the
+# clock could not be read, but the prepared file was open, and has been written since then at no other time. Starts a process.
+record_take_note_time() {
+  claim_read_facts "$FACTS"
+  case $FACTS_TEXT in *,ts=,*) ;; *) return 0 ;; esac
+  record_take_note_time_at=
+  command eval 'record_take_note_time_at=$(date -r "$FACTS" +%s%3N 2>/dev/null)' 2>/dev/null
+  case $record_take_note_time_at in
+    *[!0-9]* | '') command eval 'record_take_note_time_at=$(date -r "$FACTS" +%s 2>/dev/null)' 2>/dev/null ;;
+  esac
+  case $record_take_note_time_at in
+    *[!0-9]*) ;;
+    ??????????*) KNOWN_TIME=$record_take_note_time_at ;;
+  esac
 }
 
 # record_note RC -> KNOWN_TIME: notes status and time of a server's death in the prepared file, once, as soon as the status is

@@ -132,6 +132,22 @@ describe.skipIf(process.platform !== 'linux')('where no descriptor is left at th
     expect(exits(bob.recordDir)).toHaveLength(1)
   })
 
+  it.each(campaignCases(presentShells.map((shell): [string, Shell] => [shell.join(' '), shell])))(
+    'for seconds: the record of a guard under %s has the time at which the server exited',
+    async (_name, shell) => {
+      const bob = await guardedBy({ root: newRoot(), shell })
+      await wait(1_500)
+      const killedAt = await killWithout(bob, bob.recorderPid, 3)
+      await wait(3_000)
+      await limitDescriptors(bob.recorderPid, 1_024)
+      await until('the line', () => exits(bob.recordDir).length === 1)
+      await until('its settling', async () => (await reconcile(bob)).length === 0)
+      const line = await deathOf(bob)
+      expect(line).toMatchObject({ cause: 'killed', signal: 'SIGKILL', wait_rc: '137' })
+      expect(msFrom(killedAt, line['ts'])).toBeLessThan(500)
+    },
+  )
+
   it('and the recorder is killed: the status is known, and the time is said to be unknown', async () => {
     const bob = await guarded(newRoot())
     const recorder = recordOf(bob)?.recorder.pid ?? 0

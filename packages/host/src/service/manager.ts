@@ -135,8 +135,7 @@ const UNKNOWN = { pid: undefined, why: undefined, command: undefined }
 
 /** Parses the output of `launchctl print`. Its format is for people and may change, so only its simplest lines are used. */
 function parseLaunchd(answer: ProgramResult): ManagerState {
-  if (answer.exitCode !== 0)
-    return { ...UNKNOWN, enabled: false, active: false, managerState: 'not loaded' }
+  if (answer.exitCode !== 0) return { ...UNKNOWN, enabled: false, active: false, managerState: 'not loaded' }
   const managerState = /^\s*state = (.+)$/m.exec(answer.stdout)?.[1] ?? 'unknown'
   const pid = Number(/^\s*pid = (\d+)$/m.exec(answer.stdout)?.[1]) || undefined
   const code = Number(/^\s*last exit code = (\d+)/m.exec(answer.stdout)?.[1]) || undefined
