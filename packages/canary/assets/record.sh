@@ -2,7 +2,7 @@
 # Record: decides whether the death of a server or a leader is recorded, and writes the record once. Sourced.
 #
 # From the wait status to the line, nothing here starts a process (no command substitution, no pipeline, no external
-# program), so that a death is recorded even if no process can be started. Snapshot and clean-up, which need processes, follow
+# program), except where it had to wait for a descriptor (record_await_descriptors), so that a death is recorded even if no process can be started. Snapshot and clean-up, which need processes, follow
 # in finish.sh. test/no-process.test.ts counts the processes that guard, exit hook and settle.sh start up to the line: none.
 #
 # Outputs  the facts in the prepared file, the claim, the line in exits.log; or nothing
@@ -64,7 +64,7 @@ record_await_descriptors() {
 # clock could not be read, but the prepared file was open, and has been written since then at no other time. Starts a process.
 record_take_note_time() {
   claim_read_facts "$FACTS"
-  case $FACTS_TEXT in *,ts=,*) ;; *) return 0 ;; esac
+  case $FACTS_TEXT, in *,ts=,*) ;; *) return 0 ;; esac
   record_take_note_time_at=
   command eval 'record_take_note_time_at=$(date -r "$FACTS" +%s%3N 2>/dev/null)' 2>/dev/null
   case $record_take_note_time_at in

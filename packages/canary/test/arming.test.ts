@@ -189,7 +189,7 @@ describe('a watch that cannot be armed reports the reason', () => {
     {},
     { identity: 7 },
     { identity: 'claude-bob' },
-    { identity: 'claude-bob', recordDir: '/tmp/x' },
+    { identity: 'claude-bob', recordDir: '/dev/null/no-directory' },
   ])('plain JavaScript that passes %j gets a failure', async (options) => {
     const called: unknown = await Reflect.apply(ensureCanary, undefined, [options])
     expect(called).toMatchObject({ state: 'failed', code: expect.stringMatching(/^invalid-/) })

@@ -2,11 +2,12 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { reconcile } from '@iapeer/canary'
 import { IapeerError } from '@iapeer/core/errors'
-import { rootRecordLocation } from '@iapeer/core/paths'
+import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
 import { prepareForKill } from './after-kill.ts'
 import { runControl } from './control.ts'
 import { compareCount, type Problem, type ProblemKind } from './expected.ts'
 import { KINDS, type Kind } from './kinds/index.ts'
+import { notifiedTwice } from './notified-deaths.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { plan, type Step } from './plan.ts'
 import { inTemporary, privateDirectoryName, removePrivateDirectory } from './private-directory.ts'
@@ -145,6 +146,23 @@ class Collector {
       })
   }
 
+  /** Takes the generations whose death was notified more than once. */
+  noteNotifiedTwice(gens: readonly string[]): void {
+    for (const gen of gens) {
+      const about = this.allowed.get(gen)?.result ?? {
+        act: 'end',
+        number: undefined,
+        identity: undefined,
+        gen,
+      }
+      this.findings.push({
+        ...about,
+        kind: 'notified-twice',
+        what: `its death was notified more than once (${gen})`,
+      })
+    }
+  }
+
   results(kinds: readonly Kind[]): KindResult[] {
     return kinds.flatMap(({ name, title }) => {
       const known = this.#kinds.get(name)
@@ -220,6 +238,8 @@ async function recount(sites: readonly Site[], collector: Collector): Promise<vo
     countOf,
     sites.flatMap(({ records }) => records.generations),
   )
+  for (const { root } of sites)
+    collector.noteNotifiedTwice(notifiedTwice(rootLayout(root).records.lifecycleLog))
 }
 
 /** Closes the roots. */

@@ -37,6 +37,7 @@ export type ProblemKind =
   | 'missed'
   | 'false-record'
   | 'twice'
+  | 'notified-twice'
   | 'wrong-event'
   | 'wrong-cause'
   | 'wrong-verdict'

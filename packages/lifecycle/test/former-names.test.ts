@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
 import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
-import { readNotified, writeNotified } from '../src/deaths/notify/notified.ts'
+import { addNotified, readNotified } from '../src/deaths/notify/notified.ts'
 import { deliverPending, listPending } from '../src/deaths/notify/outbox.ts'
 import { isDetached, noteDetached, sweepDetached } from '../src/sessions/index.ts'
 
@@ -28,14 +28,14 @@ it('deaths that told.json names count as notified, and notified.json is written 
   const { root, path } = formerRoot({ 'told.json': '["command-bob-1"]\n' })
   const notified = await readNotified(root)
   expect(notified).toEqual(new Set(['command-bob-1']))
-  await writeNotified(root, [...(notified ?? []), 'command-bob-2'], () => [])
+  await addNotified(root, ['command-bob-2'], () => [])
   expect(JSON.parse(readFileSync(path('notified.json'), 'utf8'))).toEqual(['command-bob-1', 'command-bob-2'])
   expect(await readNotified(root)).toEqual(new Set(['command-bob-1', 'command-bob-2']))
 })
 
 it('deaths that an earlier version notified after the first start of this one are not notified again', async () => {
   const { root, path } = formerRoot({ 'told.json': '["command-bob-1"]\n' })
-  await writeNotified(root, ['command-bob-1', 'command-bob-2'], () => [])
+  await addNotified(root, ['command-bob-2'], () => [])
   writeFileSync(path('told.json'), '["command-bob-1","command-bob-3"]\n')
   expect(await readNotified(root)).toEqual(new Set(['command-bob-1', 'command-bob-2', 'command-bob-3']))
   writeFileSync(path('told.json'), '[')

@@ -1,11 +1,11 @@
-import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
 import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 import { parseExitsLog } from '@iapeer/forensics'
 import { describe, expect, it } from 'vitest'
 import { readDeathRecords } from '../src/deaths/death-records.ts'
-import { addNotified, allNotified, readNotified, writeNotified } from '../src/deaths/notify/notified.ts'
+import { addNotified, allNotified, readNotified } from '../src/deaths/notify/notified.ts'
 import { beginNotifying } from '../src/deaths/notify/notify.ts'
 import { RecentDeaths } from '../src/deaths/recent-deaths.ts'
 import { noteRename } from '../src/sessions/rename-log.ts'
@@ -181,7 +181,7 @@ describe('the deaths that were notified', () => {
     const { root, log } = newLog()
     writeFileSync(log, text)
     mkdirSync(rootLayout(root).lifecycleStateDir, { recursive: true })
-    await writeNotified(root, allNotified(new Set(['command-old-1']), recent), recent)
+    writeFileSync(join(rootLayout(root).lifecycleStateDir, 'notified.json'), '["command-old-1"]')
     const inTurn = records.map(({ id }, at) => records[at ^ 3]?.id ?? id).slice(0, 4_990)
     for (let from = 0; from < inTurn.length; from += 499) {
       expect(pendingOf(await beginNotifying(root, NOW))).toHaveLength(5_000 - from)
@@ -189,10 +189,21 @@ describe('the deaths that were notified', () => {
     }
     expect(pendingOf(await beginNotifying(root, NOW))).toHaveLength(10)
     const problems = Array.from({ length: 100 }, (_none, at) => `daemon-problem-${at}`)
+    // Later deaths do not make it forget what is not about a death.
+    await addNotified(root, problems, recent)
+    await addNotified(root, inTurn.slice(-1), recent)
+    expect(await readNotified(root)).toEqual(
+      new Set(['every-recent-death', 'command-old-1', ...inTurn, ...problems]),
+    )
+    // As the version before this one writes the file.
+    const file = join(rootLayout(root).lifecycleStateDir, 'notified.json')
+    const ids: string[] = JSON.parse(readFileSync(file, 'utf8'))
+    writeFileSync(file, JSON.stringify([...ids, 'command-new-1'].slice(-2_000)))
+    expect(pendingOf(await beginNotifying(root, NOW)).length).toBeLessThan(15)
     // A day later, none of these deaths can be notified any more.
-    await addNotified(root, problems, () => [])
-    const ids = await readNotified(root)
-    expect(ids?.size).toBe(2_001)
-    for (const problem of problems) expect(ids).toContain(problem)
+    await addNotified(root, ['daemon-problem-last'], () => [])
+    const left = await readNotified(root)
+    expect(left?.size).toBe(2_001)
+    for (const problem of [...problems, 'daemon-problem-last']) expect(left).toContain(problem)
   })
 })

@@ -191,7 +191,9 @@ describe('a fleet without a daemon', () => {
     process.kill(session.server.pid, 'SIGKILL')
     const killedAt = Date.now()
     await until('the server to exit', async () => (await identifyProcess(session.server.pid)) === undefined)
-    await settleFleet(made.root)
+    expect(await settleFleet(made.root)).toBe(
+      `the death of command-bob (tmux server ${session.server.pid}) is not recorded yet: its recorder has not finished`,
+    )
     const before = await statusOf(made.root, BOB)
     expect(before).toMatchObject({ unsettled: { gen: session.gen }, tally: { endings: [] } })
     await limit('1000')
@@ -206,6 +208,37 @@ describe('a fleet without a daemon', () => {
     const [death, ...more] = made.deaths()
     expect([death, more]).toMatchObject([{ ev: 'server-exit', signal: 'SIGKILL' }, []])
     expect(Math.abs(Date.parse(death?.['ts'] ?? '') - killedAt)).toBeLessThan(1_500)
+  })
+
+  it('under a daemon: a peer whose recorder cannot write for seconds is restarted once its death is recorded', async (test) => {
+    const made = newRoot()
+    const session = await running(made)
+    await updatePeer(made.root, 'bob', { restart: 'on-failure' })
+    const [recorder] = await listCanaries(rootRecordLocation(made.root))
+    const limit = (nofile: string) =>
+      run('prlimit', [`--pid=${recorder?.recorderPid}`, `--nofile=${nofile}:`])
+    track(() => limit('1000'))
+    const supervisor = new FleetSupervisor(made.root)
+    track(() => supervisor.stop())
+    await supervisor.start()
+    if ((await limit('3')).exitCode !== 0) return test.skip('prlimit cannot lower the limit of a process')
+    process.kill(session.server.pid, 'SIGKILL')
+    await new Promise((resolve) => setTimeout(resolve, 7_000))
+    expect(await statusOf(made.root, BOB)).toMatchObject({
+      unsettled: { gen: session.gen },
+      tally: { endings: [] },
+    })
+    await limit('1000')
+    const next = await until(
+      'the restart',
+      async () => {
+        const { session: now, tally } = await statusOf(made.root, BOB)
+        return now !== undefined && now.gen !== session.gen ? tally : undefined
+      },
+      30_000,
+    )
+    expect(next.endings).toMatchObject([{ gen: session.gen, crash: true, death: true }])
+    expect(made.deaths()).toHaveLength(1)
   })
 
   it('finds the scripts of its recorders again after a cleaner has removed them, and records the exit', async () => {

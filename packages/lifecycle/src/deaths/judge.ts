@@ -1,8 +1,10 @@
 import { extname } from 'node:path'
 import { mapLimit } from '@iapeer/core/async'
+import { errnoOf } from '@iapeer/core/errors'
 import { type Death, type ExitRecord, type Incident, judgeTogether, type Verdict } from '@iapeer/forensics'
 import { DeathReader, filesOf, type PresentFiles, presentFiles } from './death-files.ts'
-import { addendumPath } from './evidence/addendum.ts'
+import { addendumPath, OLDEST_MS } from './evidence/addendum.ts'
+import { FiledDeaths } from './evidence/filed-deaths.ts'
 import { ownVerdict, surerVerdict } from './own-verdict.ts'
 import { type KeptVerdict, keepVerdict, verdictPath } from './verdict-file.ts'
 
@@ -44,13 +46,19 @@ export async function judgeDeaths(
   const deaths = await mapLimit(records, READ_AT_ONCE, (record) => reader.read(record, files))
   const { verdicts, incidents: found } = judgeTogether(deaths.map(({ death }) => death))
   const incidents = new Map(found.flatMap((incident) => incident.deaths.map((id) => [id, incident] as const)))
+  const isCollected = ({ id }: ExitRecord): boolean => files.has(addendumPath(root, id))
+  const pruned = await prunedAmong(
+    root,
+    records.filter((record) => !isCollected(record)),
+    now,
+  )
   const judged = deaths.flatMap(({ death, kept: known }, at) => {
     const fresh = verdicts[at]
     if (fresh === undefined) return []
     const kept = anew ? undefined : known
-    const isCollected = files.has(addendumPath(root, death.record.id))
+    const state = { isCollected: isCollected(death.record), isPruned: pruned.has(death.record) }
     const inputs = sizesOf(root, death.record, files)
-    return [{ ...death, kept, inputs, ...ownVerdict({ ...death, kept, fresh, inputs, isCollected }, now) }]
+    return [{ ...death, kept, inputs, ...ownVerdict({ ...death, ...state, kept, fresh, inputs }, now) }]
   })
   for (const { record, verdict, inputs } of judged.filter(({ isToKeep }) => isToKeep).slice(-KEPT_AT_ONCE))
     await keepVerdict(verdictPath(root, record.id), verdict, { inputs, now })
@@ -65,6 +73,25 @@ export async function judgeDeaths(
       ...(kept === undefined ? {} : { kept }),
     }
   })
+}
+
+/** Returns the deaths of the last day whose files were removed; none if their directory cannot be read. */
+async function prunedAmong(
+  root: string,
+  records: readonly ExitRecord[],
+  now: Date,
+): Promise<ReadonlySet<ExitRecord>> {
+  const filed = new FiledDeaths(root)
+  const pruned = new Set<ExitRecord>()
+  const recent = records.filter(
+    ({ gen, ts }) => gen !== undefined && now.getTime() - Date.parse(ts) <= OLDEST_MS,
+  )
+  try {
+    for (const record of recent) if (!(await filed.has(record))) pruned.add(record)
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+  }
+  return pruned
 }
 
 /** Returns the sizes of the files that a death is judged from, by their extensions. */

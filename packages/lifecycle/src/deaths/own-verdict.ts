@@ -12,6 +12,8 @@ export interface FreshlyJudged extends Death {
   readonly inputs: KeptVerdict['inputs']
   /** Whether the evidence was collected that the system writes some seconds after a death. */
   readonly isCollected: boolean
+  /** Whether the death has no files any more: its evidence is not collected any more, and its verdict is not kept. */
+  readonly isPruned: boolean
 }
 
 /** The verdict on one death. */
@@ -47,6 +49,7 @@ export function ownVerdict(death: FreshlyJudged, now: Date): OwnVerdict {
   const stays =
     kept !== undefined && (kept.verdict.confidence === 'high' || isDeepStrictEqual(kept.inputs, inputs))
   if (stays) return { verdict: kept.verdict, isProvisional: false, isToKeep: false }
+  if (death.isPruned) return { verdict: asProvisional(fresh), isProvisional: false, isToKeep: false }
   if (isOpen(death, now)) return { verdict: asProvisional(fresh), isProvisional: true, isToKeep: false }
   return { verdict: fresh, isProvisional: false, isToKeep: record.gen !== undefined }
 }

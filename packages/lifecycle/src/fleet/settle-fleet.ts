@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { mapLimit } from '@iapeer/core/async'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { observeProcesses } from '@iapeer/core/process'
 import { filesOfGen, listSessions, type PeerSession } from '../sessions/index.ts'
@@ -38,6 +39,12 @@ async function endedSessions(
 /** Says that an exit is known, and that only its tmux server knows how the program exited. */
 const unrecordedText = ({ identity, leader, server }: PeerSession): string =>
   `the exit of ${identity} (pid ${leader.pid}) cannot be recorded yet: its tmux server (pid ${server.pid}) does not answer`
+
+const unfinishedText = ({ identity, server }: PeerSession): string =>
+  `the death of ${identity} (tmux server ${server.pid}) is not recorded yet: its recorder has not finished`
+
+/** How many ended sessions are settled at a time: each can wait for its recorder for some seconds. */
+const AT_ONCE = 8
 
 const loadRename = async () => {
   const { finishRename } = await import('./rename.ts')
@@ -82,10 +89,12 @@ export async function settleFleet(
   })
   if (await isSupervised(root)) return attempts.problem()
   const { policyOf, settleAndPlan, usableSettings } = await loadPlan()
-  for (const session of await endedSessions(root, isUnrecorded)) {
+  await mapLimit(await endedSessions(root, isUnrecorded), AT_ONCE, async (session) => {
     const profile = await policyOf(root, session.identity, () => undefined)
     const input = { settings: usableSettings(env), now: new Date(), chance: Math.random(), profile }
-    await attempts.attempt(() => settleAndPlan(root, session, input))
-  }
+    await attempts.attempt(async () => {
+      if ((await settleAndPlan(root, session, input)) === 'later') attempts.note(unfinishedText(session))
+    })
+  })
   return attempts.problem()
 }

@@ -121,7 +121,8 @@ async function findClaim(root: string, session: PeerSession): Promise<Found> {
   const place = { server, socketPath, isOfEarlierBoot: isBeforeBoot(startedAt) }
   if (!(await restoreState({ ...recordedAs(root, generation), ...place }))) return 'none'
   await reconcileFromNow(root)
-  return readClaim(root, generation) ?? 'none'
+  const isStillOpen = isOpen()
+  return readClaim(root, generation) ?? (isStillOpen ? 'later' : 'none')
 }
 
 /** Returns how a session ended. */

@@ -30,6 +30,8 @@ interface PlanContext {
   readonly chance: number
   /** What the agent did before its session ended. @default as the daemon noted it last */
   readonly context?: DeathContext | undefined
+  /** Settles it as a crash where its end is not recorded yet. @default false */
+  readonly isUrgent?: boolean | undefined
 }
 
 /** Returns whether the recent crashes of a peer make a crash loop. */
@@ -111,14 +113,14 @@ const recordIdOf = ({ identity, recordedAs = identity, gen }: PeerSession): stri
 /**
  * Settles a session that has ended, and decides by the policy of the peer what follows. The plan is on disk, so it survives this
  * process.
- * @returns undefined if another process holds the lock of the identity, the session is not enrolled any more, or its end is not recorded
- *   yet: a later call settles it
+ * @returns `later` if its end is not recorded yet; undefined if another process holds the lock of the identity, or the session is not
+ *   enrolled any more
  */
 export function settleAndPlan(
   root: string,
   session: PeerSession,
   input: PlanContext & { readonly profile: PeerProfile | undefined },
-): Promise<SettledWithPlan | undefined> {
+): Promise<SettledWithPlan | 'later' | undefined> {
   const { identity, gen } = session
   return whileUnclaimed(root, identity, async () => {
     const now = await readSession(root, identity)
@@ -128,13 +130,14 @@ export function settleAndPlan(
     const plan = { ...input, desired, session: now, context }
     let nextStep: NextStep = { kind: 'stay-down' }
     const settled = await settleEnded(root, now, {
+      isUrgent: input.isUrgent ?? false,
       plan: (before, end, isPlanned) => {
         const { tally, nextStep: next } = planAfterEnd(before, end, { ...plan, isPlanned })
         nextStep = next
         return withPlan(tally, next, input)
       },
     })
-    if (settled === undefined) return undefined
+    if (settled === undefined) return 'later'
     await keepUsage(root, now, settled.deathId !== undefined)
     if (settled.deathId !== undefined) await noteContext(root, recordIdOf(now), context)
     await clearMark(root, identity, 'fresh')

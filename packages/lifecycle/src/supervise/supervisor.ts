@@ -44,6 +44,7 @@ import { createSleepClock } from './sleep-clock.ts'
 import { desiredStateOf, type Look, type ObservedSession, observeSessions } from './sweep.ts'
 import { isInTurn, SweepTurns } from './sweep-turns.ts'
 import { Turns } from './turns.ts'
+import { UnrecordedEnds } from './unrecorded-ends.ts'
 import { UsageSampler } from './usage-sampler.ts'
 
 const SWEEP_MS = 1_000
@@ -104,6 +105,7 @@ export class FleetSupervisor {
   readonly #turns: Turns
   #witness: KeptWitness | undefined
   readonly #unresponsive = new Set<Identity>()
+  readonly #unrecorded = new UnrecordedEnds()
   readonly #probes = new LivenessProbes()
   readonly #blocked = new BlockedLaunches()
   readonly #usage: UsageSampler
@@ -315,10 +317,8 @@ export class FleetSupervisor {
     this.#usage.findCgroups(await this.#cache.list())
     const all = [...sessions.values()].flat()
     const running = await this.#runningAndReady(all)
-    const peers = await listPeers(this.#root)
-    const names = new Set<string>(peers.map(({ personality }) => personality))
-    this.#jobs.start(NOTICE_KEY, () => this.#notice(all, { running, names }))
-    for (const entry of peers) {
+    this.#jobs.start(NOTICE_KEY, () => this.#notice(all, running))
+    for (const entry of await listPeers(this.#root)) {
       const own = sessions.get(entry.personality) ?? []
       for (const session of own) {
         if (phaseOf(session) === 'booting')
@@ -407,10 +407,15 @@ export class FleetSupervisor {
 
   async #settle(session: PeerSession): Promise<void> {
     const { identity } = session
+    if (!this.#unrecorded.isDue(session, Date.now())) return
     const profile = await policyOf(this.#root, identity, this.#onError)
     const context = this.#turns.contextOf(session)
-    const input = { settings: this.#settings, now: new Date(), chance: this.#random(), profile, context }
+    const isUrgent = this.#unrecorded.isUrgent(session, Date.now())
+    const now = new Date()
+    const input = { settings: this.#settings, now, chance: this.#random(), profile, context, isUrgent }
     const settled = await settleAndPlan(this.#root, session, input)
+    if (settled === 'later') return this.#unrecorded.note(session, Date.now())
+    this.#unrecorded.forget(session)
     if (settled === undefined) return
     this.#recorders.forget(session)
     this.#conversations.forget(session)
@@ -438,13 +443,12 @@ export class FleetSupervisor {
   }
 
   /** Writes the notifications that no death causes to the outbox. */
-  async #notice(
-    sessions: readonly PeerSession[],
-    { running, names }: { readonly running: ReadonlySet<PeerSession>; readonly names: ReadonlySet<string> },
-  ): Promise<void> {
+  async #notice(sessions: readonly PeerSession[], running: ReadonlySet<PeerSession>): Promise<void> {
     const nowMs = Date.now()
     await this.#notices.blocked(sessions, nowMs)
     await this.#notices.turns(this.#turns.all(), nowMs)
+    // After the sessions: a peer that was created since is none whose trouble is over.
+    const names = new Set<string>((await listPeers(this.#root)).map(({ personality }) => personality))
     await this.#notices.recovered(running, { names, nowMs })
   }
 

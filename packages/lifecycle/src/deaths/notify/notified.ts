@@ -7,7 +7,10 @@ import type { ExitRecord } from '@iapeer/forensics'
 /** So many ids are remembered beside those of deaths that can still be notified. */
 const REMEMBERED = 2_000
 
-/** Among the ids: none of a death that can still be notified was forgotten. Earlier versions remembered only the newest 2,000 ids. */
+/**
+ * The first of the ids: none of a death that can still be notified was forgotten. Earlier versions remember only the newest 2,000 ids, and
+ * forget this one first.
+ */
 const COMPLETE = 'every-recent-death'
 
 const FILE = 'notified.json'
@@ -53,20 +56,49 @@ export type Recent = () => readonly ExitRecord[]
 
 /** Returns all ids of what was notified, given those of a file: also those that an earlier version has forgotten. */
 export const allNotified = (notified: ReadonlySet<string>, recent: Recent): ReadonlySet<string> =>
-  notified.has(COMPLETE) ? notified : new Set([...forgottenIds(recent(), notified), ...notified, COMPLETE])
+  notified.has(COMPLETE) ? notified : new Set([COMPLETE, ...forgottenIds(recent(), notified), ...notified])
 
 /** Writes the ids of what was notified: those of deaths that can still be notified, and the newest 2,000 others. */
-export async function writeNotified(root: string, notified: Iterable<string>, recent: Recent): Promise<void> {
-  const all = [...notified]
-  const replaceIds = (ids: readonly string[]): Promise<void> =>
-    replaceFile(join(rootLayout(root).lifecycleStateDir, FILE), `${JSON.stringify(ids)}\n`)
-  if (all.length <= REMEMBERED) return replaceIds(all)
-  const kept = new Set([COMPLETE, ...recent().map(({ id }) => id)])
-  await replaceIds(all.filter((id, at) => at >= all.length - REMEMBERED || kept.has(id)))
+async function writeNotified(root: string, notified: ReadonlySet<string>, recent: Recent): Promise<void> {
+  const kept = notified.size > REMEMBERED ? new Set([COMPLETE, ...recent().map(({ id }) => id)]) : notified
+  const others = [...notified].filter((id) => !kept.has(id))
+  const forgotten = new Set(others.slice(0, Math.max(0, others.length - REMEMBERED)))
+  const ids = [...notified].filter((id) => !forgotten.has(id))
+  await replaceFile(join(rootLayout(root).lifecycleStateDir, FILE), `${JSON.stringify(ids)}\n`)
 }
 
 /** The last change of each root: changes of one process follow each other, so that none is lost. */
 const lastChange = new Map<string, Promise<unknown>>()
+
+/** Runs a change after the earlier ones. The caller gets its failure; the next change starts anyway. */
+async function inTurn(root: string, act: () => Promise<void>): Promise<void> {
+  const change = (lastChange.get(root) ?? Promise.resolve()).then(act)
+  lastChange.set(
+    root,
+    change.catch(() => undefined),
+  )
+  await change
+}
+
+/** Reads the ids as {@link readNotified} does, without those that are not written yet. */
+async function writtenIds(root: string): Promise<ReadonlySet<string>> {
+  const known = [await readIds(root, FORMER_FILE), await readIds(root, FILE)]
+  return new Set(known.flatMap((ids) => ids ?? []))
+}
+
+/**
+ * Begins to note what was notified: in a root where nothing was, all deaths so far count as notified, and a file of an earlier version is
+ * completed.
+ * @throws the Node.js system error
+ */
+export async function completeNotified(root: string, recent: Recent): Promise<void> {
+  await inTurn(root, async () => {
+    const isFirst = (await readNotified(root)) === undefined
+    const known = isFirst ? new Set(recent().map(({ id }) => id)) : await writtenIds(root)
+    const all = allNotified(known, recent)
+    if (all !== known) await writeNotified(root, all, recent)
+  })
+}
 
 /**
  * Adds the ids of what was notified. This process is the only one that notifies: it holds the lock of the daemon.
@@ -76,18 +108,11 @@ export async function addNotified(root: string, ids: Iterable<string>, recent: R
   const kept = unwritten.get(root) ?? new Set<string>()
   unwritten.set(root, kept)
   for (const id of ids) kept.add(id)
-  const before = lastChange.get(root) ?? Promise.resolve()
-  const change = before.then(async () => {
+  await inTurn(root, async () => {
     const added = [...kept]
-    const known = [await readIds(root, FORMER_FILE), await readIds(root, FILE)].flatMap((one) => one ?? [])
+    const known = await writtenIds(root)
     const all = new Set([...known, ...added])
-    if (all.size > new Set(known).size) await writeNotified(root, all, recent)
+    if (all.size > known.size) await writeNotified(root, all, recent)
     for (const id of added) kept.delete(id)
   })
-  // The caller gets the failure; the next change starts anyway.
-  lastChange.set(
-    root,
-    change.catch(() => undefined),
-  )
-  await change
 }

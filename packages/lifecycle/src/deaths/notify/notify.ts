@@ -7,7 +7,7 @@ import { type JudgedDeath, judgeAmong } from '../judge.ts'
 import { RecentDeaths } from '../recent-deaths.ts'
 import { compose } from './compose.ts'
 import type { Notification } from './notification.ts'
-import { addNotified, allNotified, type Recent, readNotified, writeNotified } from './notified.ts'
+import { addNotified, allNotified, completeNotified, type Recent, readNotified } from './notified.ts'
 import {
   type DeliveryFailure,
   deliverFromMemory,
@@ -92,9 +92,14 @@ async function collectEvidence(
   }
 }
 
+/** Returns a function that reads the deaths of the last hours, once. */
 function recentOf(root: string, { memory, now }: Pick<NotifyOptions, 'memory' | 'now'>): Recent {
   const { recent } = memory ?? newNotifyMemory(root)
-  return () => recent.read(now)
+  let read: readonly ExitRecord[] | undefined
+  return () => {
+    read ??= recent.read(now)
+    return read
+  }
 }
 
 /**
@@ -109,9 +114,9 @@ export async function beginNotifying(
 ): Promise<ReadonlySet<string>> {
   const known = await readNotified(root)
   const all = allNotified(known ?? new Set(recent().map(({ id }) => id)), recent)
-  if (known === undefined) await writeNotified(root, all, recent)
+  if (known === undefined) await completeNotified(root, recent)
   // On a full disk, what an earlier version has forgotten is found again each time.
-  else if (all !== known) await wasWritten(() => writeNotified(root, all, recent))
+  else if (all !== known) await wasWritten(() => completeNotified(root, recent))
   return all
 }
 
@@ -164,11 +169,10 @@ async function withPending(
 async function collectDue(
   root: string,
   notified: ReadonlySet<string>,
-  options: NotifyOptions,
+  options: NotifyOptions & { readonly recent: readonly ExitRecord[] },
 ): Promise<{ readonly due: readonly JudgedDeath[][]; readonly pending: boolean }> {
-  const { now, memory = newNotifyMemory(root) } = options
+  const { now, recent, memory = newNotifyMemory(root) } = options
   const { reader } = memory
-  const recent = memory.recent.read(now)
   await collectEvidence(root, recent, options)
   const pendingDeaths = new Set(recent.filter(({ id }) => !notified.has(id)))
   const isDue = (record: ExitRecord): boolean => ageMs(record, now) >= GATHER_MS
@@ -202,7 +206,11 @@ async function noteTroubles(
 }
 
 /** Writes the notifications that the settings ask for to the outbox, and notes their deaths as notified. */
-async function enqueue(root: string, due: readonly JudgedDeath[][], options: NotifyOptions): Promise<void> {
+async function enqueue(
+  root: string,
+  due: readonly JudgedDeath[][],
+  options: NotifyOptions & { readonly recent: Recent },
+): Promise<void> {
   const words = notifiedWords(options.env)
   for (const group of due) {
     const next = group.length > 1 ? await options.onIncident?.(group) : undefined
@@ -218,7 +226,7 @@ async function enqueue(root: string, due: readonly JudgedDeath[][], options: Not
     await addNotified(
       root,
       group.map(({ record }) => record.id),
-      recentOf(root, options),
+      options.recent,
     )
     await noteVerdicts(options.log, group)
   }
@@ -314,10 +322,10 @@ export async function notifyDeaths(root: string, options: NotifyOptions): Promis
   try {
     const recent = recentOf(root, options)
     const notified = await withPending(root, await beginNotifying(root, options.now, recent), recent)
-    const found = await collectDue(root, notified, options)
+    const found = await collectDue(root, notified, { ...options, recent: recent() })
     due = found.due
     pending = found.pending
-    await enqueue(root, due, options)
+    await enqueue(root, due, { ...options, recent })
   } finally {
     // What is in the outbox is delivered even if nothing can be added to it, for example because the disk is full.
     nextMs = await deliver(root, options)
