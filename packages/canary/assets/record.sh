@@ -3,7 +3,8 @@
 #
 # From the wait status to the line, nothing here starts a process (no command substitution, no pipeline, no external
 # program), except while and after it waits for a descriptor (record_await_descriptors): so a death is recorded even if no
-# process can be started. Snapshot and clean-up, which need processes, follow in finish.sh. test/no-process.test.ts counts the processes that guard, exit hook and settle.sh start up to the line: none.
+# process can be started. Snapshot and clean-up, which need processes, follow in finish.sh. test/no-process.test.ts counts the
+# processes that guard, exit hook and settle.sh start up to the line: none.
 #
 # Outputs  the facts in the prepared file, the claim, the line in exits.log; or nothing
 #
