@@ -161,5 +161,5 @@ try {
   const ended = new Promise((resolve) => daemon?.once('exit', resolve) ?? resolve())
   daemon?.kill('SIGTERM')
   await ended
-  rmSync(directory, { recursive: true, force: true })
+  rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 }

@@ -102,5 +102,5 @@ try {
   )
 } finally {
   await supervisor?.stop()
-  rmSync(directory, { recursive: true, force: true })
+  rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 }

@@ -148,7 +148,7 @@ try {
   for (const { identity } of await listSessions(root))
     await stopNamed(root, identity, { by: 'the campaign', force: true })
   await killDaemon()
-  rmSync(directory, { recursive: true, force: true })
+  rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 }
 for (const problem of problems) console.log(`WRONG: ${problem}`)
 process.exitCode = problems.length === 0 ? 0 : 1

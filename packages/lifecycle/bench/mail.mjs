@@ -112,5 +112,6 @@ try {
 } finally {
   await delivery.stop()
   for (const { identity } of await listSessions(root)) await stopPeer(root, identity, { by: 'bench' })
-  rmSync(directory, { recursive: true, force: true })
+  // A guard that finishes may still write.
+  rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 }

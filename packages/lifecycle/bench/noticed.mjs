@@ -163,5 +163,5 @@ try {
   for (const { identity } of await listSessions(root)) await stopPeer(root, identity, { force: true })
   hook.close()
   await sleep(500)
-  rmSync(directory, { recursive: true, force: true })
+  rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 }

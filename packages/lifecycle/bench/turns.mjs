@@ -72,7 +72,7 @@ async function measure(count) {
     )
   } finally {
     for (const child of children) child.kill('SIGKILL')
-    rmSync(directory, { recursive: true, force: true })
+    rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
 }
 
