@@ -114,7 +114,7 @@ it('a peer has recovered when a notification was about it and it has run for the
   const { notices, written, troubles } = noticesOf(root)
   const ran = (secs: number) => session({ startedAt: ago(secs), readyAt: ago(secs) })
   await changeTally(root, BOB, (tally) => ({ ...tally, restarts: 1, lastEnd: 'crash' }))
-  const now = { names: new Set(['bob']), nowMs: NOW }
+  const now = { names: async () => new Set(['bob']), nowMs: NOW }
   await notices.recovered([ran(400)], now)
   expect(await written()).toEqual([])
   await troubles.note({ about: BOB, kind: 'peer', since: ago(500), what: 'it died' })
@@ -137,10 +137,10 @@ it('what was notified about a peer is forgotten once it is removed, and holds fo
   await troubles.note({ about: 'disk-full', kind: 'daemon', since: ago(500), what: 'full' })
   const abouts = async (): Promise<string[]> => (await new Troubles(root).list()).map(({ about }) => about)
   await noteRename(root, { ts: ago(450), from: 'ann' as never, to: 'eve' as never })
-  await notices.recovered([], { names: new Set(['bob', 'eve']), nowMs: NOW })
+  await notices.recovered([], { names: async () => new Set(['bob', 'eve']), nowMs: NOW })
   expect(await abouts()).toEqual([BOB, 'command-ann', 'disk-full'])
   const eve = session({ identity: toIdentity('command-eve'), startedAt: ago(400), readyAt: ago(400) })
-  await notices.recovered([eve], { names: new Set(['eve']), nowMs: NOW })
+  await notices.recovered([eve], { names: async () => new Set(['eve']), nowMs: NOW })
   expect((await written()).map(({ summary }) => summary)).toEqual([
     'command-eve has recovered: it has run for 7 min',
   ])

@@ -136,17 +136,19 @@ export class Notices {
   /**
    * Notifies the running peers that an earlier notification was about, and that have run for the window of a crash loop since (a restart of the daemon,
    * or a start by a person). What was notified about a peer that was removed is forgotten.
-   * @param names all peers
+   * @param names reads the names of all peers
    */
   async recovered(
     running: Iterable<PeerSession>,
-    { names, nowMs }: { readonly names: ReadonlySet<string>; readonly nowMs: number },
+    { names, nowMs }: { readonly names: () => Promise<ReadonlySet<string>>; readonly nowMs: number },
   ): Promise<void> {
     const { settings, troubles } = this.#options
     const windowMs = settings().crashloopWindowSecs * 1_000
     const open = (await troubles.list()).filter(({ kind }) => kind === 'peer')
     if (open.length === 0) return
+    const present = await names()
     const renames = readRenames(this.#root)
+    const isPresent = (identity: string): boolean => present.has(parseIdentity(identity)?.personality ?? '')
     const sessions = new Map<string, PeerSession>([...running].map((session) => [session.identity, session]))
     const over: Trouble[] = []
     for (const trouble of open) {
@@ -156,7 +158,9 @@ export class Notices {
       if (session !== undefined && runMs >= windowMs) {
         await this.#send(recoveredNotification(session, runMs))
         over.push(trouble)
-      } else if (!names.has(parseIdentity(identity)?.personality ?? '')) over.push(trouble)
+      }
+      // Its former name too: the peer may have been renamed since the names were read.
+      else if (![identity, trouble.about].some(isPresent)) over.push(trouble)
     }
     await troubles.end(over, nowMs)
   }

@@ -415,8 +415,8 @@ export class FleetSupervisor {
     const input = { settings: this.#settings, now, chance: this.#random(), profile, context, isUrgent }
     const settled = await settleAndPlan(this.#root, session, input)
     if (settled === 'later') return this.#unrecorded.note(session, Date.now())
-    this.#unrecorded.forget(session)
     if (settled === undefined) return
+    this.#unrecorded.forget(session)
     this.#recorders.forget(session)
     this.#conversations.forget(session)
     this.#unresponsive.delete(identity)
@@ -438,7 +438,9 @@ export class FleetSupervisor {
         await this.#attempt('mass death', () => this.#massDeaths.note(identity, Date.now()))
     }
     const plan = nextStep.kind === 'start' ? { mode: nextStep.mode, ms: nextStep.afterMs } : {}
-    const why = nextStep.kind === 'stay-down' ? nextStep.why : undefined
+    const isUnrecorded = end === 'crash' && deathId === undefined
+    const policy = nextStep.kind === 'stay-down' ? nextStep.why : undefined
+    const why = isUnrecorded ? 'its end is not recorded' : policy
     await this.#log.note({ ev: 'supervise', identity, action: nextStep.kind, after: end, why, mute, ...plan })
   }
 
@@ -447,8 +449,7 @@ export class FleetSupervisor {
     const nowMs = Date.now()
     await this.#notices.blocked(sessions, nowMs)
     await this.#notices.turns(this.#turns.all(), nowMs)
-    // After the sessions: a peer that was created since is none whose trouble is over.
-    const names = new Set<string>((await listPeers(this.#root)).map(({ personality }) => personality))
+    const names = async () => new Set((await listPeers(this.#root)).map(({ personality }) => personality))
     await this.#notices.recovered(running, { names, nowMs })
   }
 

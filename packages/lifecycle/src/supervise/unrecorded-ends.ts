@@ -7,37 +7,45 @@ const PAUSE_MAX_MS = 15_000
 const LIMIT_MS = 120_000
 
 interface Waiting {
+  /** Which session of the identity. */
+  readonly of: string
   readonly sinceMs: number
   readonly pauseMs: number
   readonly nextMs: number
 }
 
-const keyOf = ({ identity, gen, startedAt }: PeerSession): string => `${identity} ${gen ?? startedAt}`
+const nameOf = ({ gen, startedAt }: PeerSession): string => gen ?? startedAt
 
 /** The sessions that have ended and whose end their recorders have not recorded yet, for example because nothing can be written. */
 export class UnrecordedEnds {
+  /** By identity. */
   readonly #waiting = new Map<string, Waiting>()
+
+  #of(session: PeerSession): Waiting | undefined {
+    const waiting = this.#waiting.get(session.identity)
+    return waiting?.of === nameOf(session) ? waiting : undefined
+  }
 
   /** Whether a session may be tried to settle now. */
   isDue(session: PeerSession, nowMs: number): boolean {
-    return nowMs >= (this.#waiting.get(keyOf(session))?.nextMs ?? 0)
+    return nowMs >= (this.#of(session)?.nextMs ?? 0)
   }
 
   /** Whether a session must be settled now, although its end is not recorded. */
   isUrgent(session: PeerSession, nowMs: number): boolean {
-    return nowMs - (this.#waiting.get(keyOf(session))?.sinceMs ?? nowMs) >= LIMIT_MS
+    return nowMs - (this.#of(session)?.sinceMs ?? nowMs) >= LIMIT_MS
   }
 
   /** Notes that the end of a session was not recorded yet. */
   note(session: PeerSession, nowMs: number): void {
-    const { sinceMs = nowMs, pauseMs = PAUSE_MS } = this.#waiting.get(keyOf(session)) ?? {}
-    this.#waiting.set(keyOf(session), {
-      ...{ sinceMs, nextMs: nowMs + pauseMs },
+    const { sinceMs = nowMs, pauseMs = PAUSE_MS } = this.#of(session) ?? {}
+    this.#waiting.set(session.identity, {
+      ...{ of: nameOf(session), sinceMs, nextMs: nowMs + pauseMs },
       pauseMs: Math.min(2 * pauseMs, PAUSE_MAX_MS),
     })
   }
 
   forget(session: PeerSession): void {
-    this.#waiting.delete(keyOf(session))
+    if (this.#of(session) !== undefined) this.#waiting.delete(session.identity)
   }
 }
