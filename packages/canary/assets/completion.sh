@@ -99,7 +99,7 @@ completion_leave() {
     completion_leave_n=$((completion_leave_n + 1))
   done
   set +f
-  rm -f "$STATE" "$EARLY" "$STATE.baseline" "$STATE.dismiss" "$STATE.socket" "$STATE.hook" "$STATE.leader" "$STATE.facts" \
-    "$STATE.leader-facts" "$STATE.leader-cgroup" "$STATE.seen" "$STATE".*.part "$STATE".*.pipe "$STATE".*.nap "$STATE".*.out "$@"
+  # One pattern for all but the leases: a shell reads the directory, which has the files of every peer, once for each pattern.
+  rm -f "$STATE" "$EARLY" "$STATE".*[!0-9] "$@"
   set -f
 }

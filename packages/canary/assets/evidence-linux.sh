@@ -89,7 +89,14 @@ evidence_write_oom_kills() {
 evidence_write_limits() {
   {
     while read -r evidence_write_limits_line; do
-      case $evidence_write_limits_line in 'Max processes '* | 'Max open files '* | 'Max address space '*) out "$evidence_write_limits_line" ;; esac
+      case $evidence_write_limits_line in
+        'Max processes '* | 'Max open files '*) out "$evidence_write_limits_line" ;;
+        # The last of the three.
+        'Max address space '*)
+          out "$evidence_write_limits_line"
+          break
+          ;;
+      esac
     done </proc/self/limits
   } 2>/dev/null
 }
@@ -115,7 +122,8 @@ evidence_write_early_linux() {
   evidence_write_cgroup
   [ ! -r "$STATE.leader-cgroup" ] || evidence_write_cgroup_of_leader
   evidence_print_line /proc/uptime uptime
-  evidence_write_oom_kills
+  # Those of the shared file were counted after this death was noticed, as these would be.
+  if [ -n "$HOST_TEXT" ] && [ -n "$HOST_KILLS" ]; then out "$HOST_KILLS"; else evidence_write_oom_kills; fi
   out '--- limits'
   evidence_write_limits
 }

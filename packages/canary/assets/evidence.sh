@@ -89,6 +89,16 @@ evidence_write_file() {
   evidence_print_file "$2"
 }
 
+# evidence_copy_file NAME FILE: the same with a process, which is faster for a file of kilobytes
+evidence_copy_file() {
+  if [ ! -r "$2" ]; then
+    evidence_write_missing "$1" "$2 is not readable"
+    return 0
+  fi
+  out "--- $1"
+  evidence_escape <"$2" || OUT_FAILED=1
+}
+
 # evidence_write_command NAME COMMAND...
 evidence_write_command() {
   evidence_write_command_name=$1
@@ -134,7 +144,10 @@ evidence_read_baseline() {
       case $evidence_read_baseline_key in
         cgroup_v2) CGROUP_V2=$evidence_read_baseline_where ;;
         cgroup_v1) CGROUP_V1=$evidence_read_baseline_where ;;
-        cgroup_pids) CGROUP_PIDS=$evidence_read_baseline_where ;;
+        cgroup_pids)
+          CGROUP_PIDS=$evidence_read_baseline_where
+          break
+          ;;
       esac
     done <"$BASELINE"
   } 2>/dev/null
@@ -233,7 +246,7 @@ evidence_write_rest() {
   fi
   case $PLATFORM in darwin) evidence_write_rest_darwin ;; *) evidence_write_cores ;; esac
   [ -n "$HOST_COPIED" ] || out "$HOST_PROCESSES"
-  evidence_write_file baseline "$BASELINE"
+  evidence_copy_file baseline "$BASELINE"
   [ ! -r "$STATE.leader-cgroup" ] || evidence_print_file "$STATE.leader-cgroup"
   [ -z "$OUT_FAILED" ] && out '--- end'
 }

@@ -52,7 +52,6 @@ main() {
   set -f
   umask 077
   trap '' HUP INT QUIT TERM PIPE
-  . "$IAPEER_LIB/library.sh"
   generation_set
   case $1 in
     record) command eval 'finish_record "${2:-}"' 2>/dev/null ;;
@@ -67,5 +66,6 @@ main() {
   esac
 }
 
+. "$IAPEER_LIB/library.sh"
 main "$@"
 exit

@@ -35,7 +35,7 @@ generation_set() {
       SERVER_INTENT=$STATE_DIR/intent/${SERVER_MARK##*/}
       ;;
   esac
-  HOST_ROLE='' HOST_N=1 HOST_FILE='' HOST_TEXT='' HOST_COPIED=''
+  HOST_ROLE='' HOST_N=1 HOST_FILE='' HOST_TEXT='' HOST_KILLS='' HOST_COPIED=''
   CLAIMED='' LINED='' FACTS_OPEN='' NAP_FD='' NAP_WHOLE='' NAP_SPUN=''
   clock_set "$CLOCK"
   process_read $$

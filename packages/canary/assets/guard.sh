@@ -22,7 +22,7 @@
 #   deciding  server-counted   -> record settling  settle its death
 # End of states.
 
-# guard_start_server: must run before any assignment, because a variable that came with the environment stays exported and
+# guard_start_server: must run before any assignment, also those of the library, because a variable that came with the environment stays exported and
 # would reach the server. So would a changed umask.
 guard_start_server() {
   (umask 077 && : >"$IAPEER_STATE_DIR/canary/$IAPEER_IDENTITY-$IAPEER_GEN.$$.out")
@@ -41,6 +41,8 @@ guard_clear_environment() {
     KNOWN_TIME SOCKET_ID
   PATH=$IAPEER_SCRIPT_PATH
   LC_ALL=C
+  # Programs load no locale then.
+  export LC_ALL
 }
 
 guard_name_server() {
@@ -115,13 +117,16 @@ guard_settle() {
   fi
 }
 
-main() {
+# guard_begin: what precedes the assignments of the library
+guard_begin() {
   set -f
   trap '' HUP INT QUIT TERM PIPE
   guard_start_server
   umask 077
   guard_clear_environment
-  . "$IAPEER_LIB/core.sh"
+}
+
+main() {
   guard_name_server $!
   out "server $SERVER"
   SOCKET=$IAPEER_SOCKET TMUX_BIN=$IAPEER_TMUX IAPEER_SERVER=$SERVER
@@ -133,5 +138,8 @@ main() {
   guard_settle
 }
 
+guard_begin
+# Not in a function, which would hold a copy of it: a guard waits for months with this in memory.
+. "$IAPEER_LIB/core.sh"
 main
 exit

@@ -1,9 +1,9 @@
 # shellcheck shell=sh disable=SC2034,SC2153,SC2154
 # Host sections: written once for the deaths of one second, and read by the other recorders. Sourced.
 #
-# The file: `host-evidence boot= second= by=<pid>:<token> platform= format=1`, the sections, `--- taken` with `at=` (ISO) and `ms=`
-# (epoch milliseconds), the time when the first of them was read, and `--- end`. It is valid for a death of that boot and second
-# that was noticed before that time: it does not show later events.
+# The file: `host-evidence boot= second= by=<pid>:<token> platform= format=1`, the sections, `--- taken` with `oom_kill <count>` (Linux),
+# `at=` (ISO) and `ms=` (epoch milliseconds), the time when the first of them was read, and `--- end`. It is valid for a death of that boot
+# and second that was noticed before that time: it does not show later events.
 
 # host_await: 0 HOST_TEXT and HOST_AT are the sections for this death; 1 this recorder reads its own, and writes them for the
 # others if HOST_ROLE is ours
@@ -40,30 +40,74 @@ host_await_file() {
   return 1
 }
 
-# host_read -> HOST_TEXT HOST_AT HOST_MS HOST_WRITER: 0 the file is complete and of this boot, second and platform
+# host_read -> HOST_TEXT HOST_AT HOST_MS HOST_WRITER HOST_KILLS (a line, empty if missing): 0 the file is complete and of this boot,
+# second and platform
 host_read() {
-  HOST_TEXT='' HOST_AT='' HOST_MS='' HOST_WRITER=''
+  HOST_TEXT='' HOST_AT='' HOST_MS='' HOST_KILLS=
+  host_read_head || return 1
+  # Some shells read a file with one system call a character: for a few kilobytes, sed is several times faster.
+  host_read_all=
+  command eval 'host_read_all=$(host_print_reordered 2>/dev/null)' 2>/dev/null
+  if [ -n "$host_read_all" ]; then host_read_reordered; else host_read_lines; fi
+}
+
+# host_read_head -> HOST_WRITER: 0 the file is of this boot, second and platform, and more than its head is written
+host_read_head() {
+  HOST_WRITER='' host_read_head_line='' host_read_head_next=
   [ -f "$HOST_FILE" ] || return 1
   [ ! -h "$HOST_FILE" ] || return 1
-  host_read_part=head host_read_line='' host_read_head="host-evidence boot=$ARMED_BOOT second=$NOW_S"
+  { IFS= read -r host_read_head_line && IFS= read -r host_read_head_next; } 2>/dev/null <"$HOST_FILE"
+  case $host_read_head_line in
+    "host-evidence boot=$ARMED_BOOT second=$NOW_S by="*" platform=$PLATFORM format=1") ;;
+    *) return 1 ;;
+  esac
+  HOST_WRITER=${host_read_head_line#*" by="}
+  HOST_WRITER=${HOST_WRITER%% *}
+  [ -n "$host_read_head_next" ]
+}
+
+# host_print_reordered: prints what follows the sections, a blank line, and the sections
+host_print_reordered() {
+  sed -n -e 1d -e '/^--- taken$/,$!H' -e '/^--- taken$/,$p' -e '${' -e x -e p -e '}' "$HOST_FILE"
+}
+
+# host_read_reordered -> HOST_TEXT HOST_AT HOST_MS HOST_KILLS: from host_read_all; 0 complete
+host_read_reordered() {
+  host_read_reordered_facts=${host_read_all%%"$HOST_NEWLINE$HOST_NEWLINE"*}
+  case $host_read_reordered_facts in
+    "--- taken$HOST_NEWLINE"*"at="*"${HOST_NEWLINE}ms="*"$HOST_NEWLINE--- end") ;;
+    *) return 1 ;;
+  esac
+  HOST_TEXT=${host_read_all#"$host_read_reordered_facts$HOST_NEWLINE$HOST_NEWLINE"}
+  HOST_AT=${host_read_reordered_facts#*at=}
+  HOST_AT=${HOST_AT%%"$HOST_NEWLINE"*}
+  HOST_MS=${host_read_reordered_facts##*ms=}
+  HOST_MS=${HOST_MS%%"$HOST_NEWLINE"*}
+  case $host_read_reordered_facts in *"${HOST_NEWLINE}oom_kill "*)
+    HOST_KILLS=${host_read_reordered_facts#*"${HOST_NEWLINE}oom_kill "}
+    HOST_KILLS="oom_kill ${HOST_KILLS%%"$HOST_NEWLINE"*}"
+    ;;
+  esac
+  [ -n "$HOST_TEXT" ]
+}
+
+# host_read_lines -> HOST_TEXT HOST_AT HOST_MS HOST_KILLS: from the file, without a process; 0 complete
+host_read_lines() {
+  host_read_lines_part=head host_read_lines_line=
   {
-    while IFS= read -r host_read_line; do
-      case $host_read_part:$host_read_line in
-        "head:$host_read_head by="*" platform=$PLATFORM format=1")
-          HOST_WRITER=${host_read_line#*" by="}
-          HOST_WRITER=${HOST_WRITER%% *}
-          host_read_part=sections
-          ;;
-        head:*) break ;;
-        'sections:--- taken') host_read_part=taken ;;
-        sections:*) HOST_TEXT=$HOST_TEXT${HOST_TEXT:+$HOST_NEWLINE}$host_read_line ;;
-        taken:at=*) HOST_AT=${host_read_line#at=} ;;
-        taken:ms=*) HOST_MS=${host_read_line#ms=} ;;
-        'taken:--- end') host_read_part=whole ;;
+    while IFS= read -r host_read_lines_line; do
+      case $host_read_lines_part:$host_read_lines_line in
+        head:*) host_read_lines_part=sections ;;
+        'sections:--- taken') host_read_lines_part=taken ;;
+        sections:*) HOST_TEXT=$HOST_TEXT${HOST_TEXT:+$HOST_NEWLINE}$host_read_lines_line ;;
+        taken:at=*) HOST_AT=${host_read_lines_line#at=} ;;
+        taken:ms=*) HOST_MS=${host_read_lines_line#ms=} ;;
+        'taken:oom_kill '*) HOST_KILLS=$host_read_lines_line ;;
+        'taken:--- end') host_read_lines_part=whole ;;
       esac
     done <"$HOST_FILE"
   } 2>/dev/null
-  [ $host_read_part = whole ] && [ -n "$HOST_TEXT" ]
+  [ $host_read_lines_part = whole ] && [ -n "$HOST_TEXT" ]
 }
 
 HOST_NEWLINE='
@@ -104,6 +148,7 @@ host_take_sections() {
       out "$HOST_REST"
       out "$HOST_PROCESSES"
       out '--- taken'
+      [ "$PLATFORM" = darwin ] || evidence_write_oom_kills
       out "at=$ISO"
       out "ms=$host_take_sections_ms"
       [ -n "$OUT_FAILED" ] || out '--- end'

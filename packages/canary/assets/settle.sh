@@ -231,7 +231,6 @@ settle_take_witness() {
 main() {
   set -f
   umask 077
-  . "$IAPEER_LIB/library.sh"
   generation_set
   generation_read_name
   settle_processes || return
@@ -244,5 +243,6 @@ main() {
   fi
 }
 
+. "$IAPEER_LIB/library.sh"
 main
 exit

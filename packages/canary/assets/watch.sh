@@ -206,7 +206,6 @@ main() {
   set -f
   umask 077
   trap '' HUP INT QUIT TERM PIPE
-  . "$IAPEER_LIB/core.sh"
   SOCKET=$IAPEER_SOCKET SOCKET_ID=$IAPEER_SOCKET_ID TMUX_BIN=$IAPEER_TMUX CHANNEL=$IAPEER_IDENTITY POLL_PAUSE=0.2 ARMED=
   unset IAPEER_SOCKET IAPEER_SOCKET_ID IAPEER_TMUX
   generation_set
@@ -220,5 +219,7 @@ main() {
   fi
 }
 
+# Not in a function, which would hold a copy of it: a watch waits for months with this in memory.
+. "$IAPEER_LIB/core.sh"
 main
 exit

@@ -329,7 +329,8 @@ witness_run_within() {
   return $witness_run_within_code
 }
 
-main() {
+# witness_begin STATE COMMAND: what precedes the library; 1 the generation is settled
+witness_begin() {
   exec </dev/null >/dev/null 2>&1
   set -f
   umask 077
@@ -339,10 +340,12 @@ main() {
   STATE=$1 COMMAND=$2
   if [ ! -r "$STATE" ]; then
     : at witness asked no-state
-    return 0
+    return 1
   fi
   witness_find_lib "$STATE"
-  . "$IAPEER_LIB/library.sh"
+}
+
+main() {
   generation_read_state "$STATE"
   generation_set
   witness_run_within $LIMIT witness_testify
@@ -357,5 +360,7 @@ main() {
   fi
 }
 
-main "$@"
+witness_begin "$@" || exit 0
+. "$IAPEER_LIB/library.sh"
+main
 exit 0

@@ -48,6 +48,7 @@ describe('deaths of one second', () => {
       expect(wanted.filter((name) => sections.filter((one) => one === name).length !== 1)).toEqual([])
       expect(section(text, 'meminfo')).toMatch(/^MemTotal: /)
       expect(section(text, 'baseline')).toMatch(/^ts_ms=/)
+      expect(section(text, 'cgroup')).toMatch(/^uptime: [^\n]*\noom_kill \d+$/m)
     }
     for (const text of shared) {
       const [, file = '', at = ''] = /^file=(host-\S+\.txt)\nat=(\S+)$/m.exec(section(text, 'shared')) ?? []
@@ -89,6 +90,9 @@ describe('deaths of one second', () => {
   })
 })
 
+/** `host-sections.sh` of an earlier commit: recorders that run since then read and write such files. */
+const earlier = fileURLToPath(new URL('fixtures/earlier-host-sections.sh', import.meta.url))
+
 const BOOT = '0a1b2c3d-0000-4000-8000-000000000000/1'
 const NOW_S = 1_781_106_127
 const HEAD = `host-evidence boot=${BOOT} second=${NOW_S} by=4194300:1 platform=linux format=1`
@@ -96,15 +100,19 @@ const BODY = '--- meminfo\nMemTotal: 1 kB\n--- ps-top-rss\n 1 0 1 00:01 init'
 const taken = (ms: number): string => `--- taken\nat=2026-06-10T15:42:07.200Z\nms=${ms}`
 const whole = (ms = NOW_S * 1_000 + 200): string => `${HEAD}\n${BODY}\n${taken(ms)}\n--- end\n`
 
-/** Returns what a recorder does with a shared file of its second, for a death at .113: `<copied> <role> <file>`. */
-async function awaited(shell: Shell, root: Root, text: string | undefined): Promise<string> {
+/**
+ * Returns what a recorder does with a shared file of its second, for a death at .113: `own <role> <file>`, or `copied <time>` and the
+ * text, with the count of kills first if the file has it.
+ * @param before commands of the shell after the library was loaded
+ */
+async function awaited(shell: Shell, root: Root, text: string | undefined, before = ''): Promise<string> {
   const deaths = deathsIn(root)
   mkdirSync(deaths, { recursive: true })
   const path = join(deaths, `host-0a1b2c3d-${NOW_S}.txt`)
   if (text !== undefined) writeFileSync(path, text)
-  const script = `. "$IAPEER_LIB/library.sh"; generation_set; set -f
+  const script = `. "$IAPEER_LIB/library.sh"; generation_set; set -f; ${before}
     clock_split ${NOW_S}113; NOW=${NOW_S}113; host_take; host_defer
-    if host_await; then out "copied $HOST_AT"; out "$HOST_TEXT"; else out "own $HOST_ROLE \${HOST_FILE##*/}"; fi`
+    if host_await; then out "copied $HOST_AT"; [ -z "$HOST_KILLS" ] || out "$HOST_KILLS"; out "$HOST_TEXT"; else out "own $HOST_ROLE \${HOST_FILE##*/}"; fi`
   const [file, ...args] = shell
   const env = {
     ...process.env,
@@ -128,6 +136,25 @@ describe.each(presentShells.map((shell): [string, Shell] => [shell.join(' '), sh
   (_name, shell) => {
     it('are copied unchanged, with the time at which they were read', async () => {
       expect(await awaited(shell, newRoot(), whole())).toBe(`copied 2026-06-10T15:42:07.200Z\n${BODY}`)
+    })
+
+    it.each([
+      ['by a program', ''],
+      ['by the shell, where no program can be started', 'PATH=/nonexistent;'],
+      ['by a recorder of an earlier commit', `. "${earlier}";`],
+    ])('are copied %s with blank lines, backslashes and lines that look alike', async (_how, before) => {
+      const body = `${BODY}\n\n  two blanks \\n\n ---  taken\n--- takeny\n--- end of it\nat=1\nms=2\n$x \`y\` *`
+      const text = whole().replace(BODY, body)
+      expect(await awaited(shell, newRoot(), text, before)).toBe(`copied 2026-06-10T15:42:07.200Z\n${body}`)
+    })
+
+    it('come with the number of kills that was counted then, if the file has it', async () => {
+      const text = whole().replace('--- taken\n', '--- taken\noom_kill 12\n')
+      const copy = `copied 2026-06-10T15:42:07.200Z\noom_kill 12\n${BODY}`
+      expect(await awaited(shell, newRoot(), text)).toBe(copy)
+      expect(await awaited(shell, newRoot(), text, 'PATH=/nonexistent;')).toBe(copy)
+      // A recorder of an earlier commit counts for itself.
+      expect(await awaited(shell, newRoot(), text, `. "${earlier}";`)).toBe(copy.replace('oom_kill 12\n', ''))
     })
 
     it('are awaited while their writer is running', async () => {
