@@ -13,13 +13,18 @@ const SLEEP = ['sleep', '1000']
 
 const libOf = (peer: Launched): string => recordLayout(peer).libDir
 
-/** Kills the leader, and waits until tmux has noticed. @returns when, in milliseconds since the epoch */
+/**
+ * Kills the leader, and waits until tmux has noticed: the end of its output, which makes the pane dead, and its exit, of which tmux
+ * before 3.3 keeps no time.
+ * @returns when, in milliseconds since the epoch
+ */
 async function killLeader(peer: Launched): Promise<number> {
   process.kill(peer.leader.pid, 'SIGKILL')
   const at = Date.now()
   await until('tmux to know that it is dead', async () => {
     await healLostChild(peer.handle.process, peer.leader.pid)
-    return (await peer.handle.panes()).every((pane) => pane.dead)
+    const panes = await peer.handle.run(['list-panes', '-a', '-F', '#{pane_dead} #{pane_dead_time}'])
+    return (reportedSignal('SIGKILL') === '' ? /^1/ : /^1 [1-9]/).test(panes.stdout)
   })
   return at
 }
