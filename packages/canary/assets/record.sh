@@ -49,13 +49,14 @@ record_set_time() {
 }
 
 # record_await_descriptors: waits until a file can be opened, at most 100 seconds. `sleep` needs a descriptor to start: it gets that
-# of standard error. Where the system has none left at all, it fails within milliseconds, and this gives up after some seconds.
+# of standard error, in a process of its own, because a shell sets aside what it redirects, for which it needs another one. Where the
+# system has none left at all, and in mksh, it fails within milliseconds, and this gives up after some seconds.
 record_await_descriptors() {
   [ -z "${KNOWN_TIME:-}" ] || return 0
   record_await_descriptors_left=2000
   while [ -z "${KNOWN_TIME:-}" ] && [ $record_await_descriptors_left -gt 0 ]; do
     record_await_descriptors_left=$((record_await_descriptors_left - 1))
-    command eval 'sleep 0.05 2>&-'
+    command eval '(exec sleep 0.05) 2>&- & wait $!'
     record_set_time
     KNOWN_TIME=$NOW
   done
