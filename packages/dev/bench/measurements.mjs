@@ -86,7 +86,7 @@ export const MEASUREMENTS = [
     quickArgs: ['3', '5'],
     limitSecs: 180,
     about:
-      'A launch locks the identity, starts a guarded server with the settings of iapeer and the session, records all of it, and watches the program for its first moments. The plain alternative starts a server with one session.',
+      'A launch locks the identity, starts a guarded server with the settings of iapeer and the session, records all of it, and watches the program for its first moments. It begins when the recorder of the last run has exited; one right after a stop waits for that recorder. The plain alternative starts a server with one session.',
   },
   {
     name: 'mail',

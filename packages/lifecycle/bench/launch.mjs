@@ -2,7 +2,7 @@
 //   node bench/launch.mjs [--json] [rounds=20] [peers=100]
 import { execFile } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -30,6 +30,15 @@ async function median(rounds, act) {
   return middle(times)
 }
 
+/** Waits until the recorder of the stopped peer has exited: a launch waits for it, too. */
+async function guardIsGone() {
+  const canary = join(root, 'state', 'canary')
+  for (const end = performance.now() + 10_000; existsSync(canary) && readdirSync(canary).length > 0; ) {
+    if (performance.now() > end) throw new Error(`files are left in ${canary}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
 /** Notes how long each launch watched the first moments of its program, in milliseconds. */
 const watched = []
 let watchedFrom = 0
@@ -52,9 +61,15 @@ try {
   for (let round = 0; round < ROUNDS; round++) {
     launches.push(await timed(() => launchPeer(root, entry)))
     stops.push(await timed(() => stopPeer(root, 'command-bob', { by: 'bench' })))
+    await guardIsGone()
   }
   unsubscribe(`${FIRST_MOMENTS}:start`, begin)
   unsubscribe(`${FIRST_MOMENTS}:asyncStart`, end)
+  const relaunches = []
+  for (let round = 0; round < ROUNDS; round++) {
+    relaunches.push(await timed(() => launchPeer(root, entry)))
+    await stopPeer(root, 'command-bob', { by: 'bench' })
+  }
   const plainStops = []
   // One socket per round: otherwise a server might start while the previous one still exits.
   const plainLaunch = await median(ROUNDS, async (round) => {
@@ -91,6 +106,8 @@ try {
       what: 'the same, without the watch of its first moments',
       why: `no ${FIRST_MOMENTS} was published`,
     })
+  // The first of them follows no stop.
+  report('launch.after-stop', 'launch right after a stop, median', middle(relaunches.slice(1)), plain)
   report('launch.stop', 'stop, verified, median', middle(stops), {
     what: 'tmux kill-server, not verified',
     value: middle(plainStops),
