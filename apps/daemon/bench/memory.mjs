@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Results, readArguments } from '@iapeer/dev/bench'
+import { withMallocEnv } from '@iapeer/host'
 import { enrolFleet } from '../../../packages/lifecycle/bench/enrolled-fleet.mjs'
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
@@ -45,7 +46,8 @@ const WORDS = { rss: 'resident', peak: 'most that was resident', pss: 'proportio
 for (const peers of sizes) {
   const fleet = await enrolFleet(peers)
   try {
-    const env = { ...process.env, IAPEER_ROOT: fleet.root, IAPEER_TICK_SECS: TICK_SECS }
+    // As `iapeer daemon start` and the service start it.
+    const env = withMallocEnv({ ...process.env, IAPEER_ROOT: fleet.root, IAPEER_TICK_SECS: TICK_SECS })
     const socket = join(fleet.root, 'run', 'iapeerd.sock')
     const found = await memoryWhileRunning([MAIN, '--foreground', '--root', fleet.root], env, () =>
       existsSync(socket),
@@ -62,6 +64,6 @@ for (const peers of sizes) {
   }
 }
 results.note(
-  `The peers are enrolled sessions whose agents are processes of their own; all share one tmux server and have no recorder. The daemon ran ${settleSecs} s with a tick every ${TICK_SECS} s.`,
+  `The peers are enrolled sessions whose agents are processes of their own; all share one tmux server and have no recorder. The daemon ran ${settleSecs} s with a tick every ${TICK_SECS} s, with the settings of the allocator that iapeer daemon start and the service give it.`,
 )
 results.print()

@@ -155,13 +155,17 @@ describe('the exit of a daemon', () => {
       WATCHDOG_USEC: '1000000',
       INVOCATION_ID: 'abc',
       KEPT: 'this',
+      // One is the daemon's own, the other a person's.
+      MALLOC_TRIM_THRESHOLD_: '65536',
+      MALLOC_MMAP_THRESHOLD_: '1000000',
     })
     await post(where, '/v1/peers/bob/start')
     await until('its environment', () => existsSync(seen))
     const env = readFileSync(seen, 'utf8')
     expect(env).toMatch(/^KEPT=this$/m)
     expect(env).toContain(`IAPEER_ROOT=${root}\n`)
-    expect(env).not.toMatch(/^(IAPEER_PORT|IAPEER_BEARER_TOKEN|NOTIFY|WATCHDOG|INVOCATION)/m)
+    expect(env).toMatch(/^MALLOC_MMAP_THRESHOLD_=1000000$/m)
+    expect(env).not.toMatch(/^(MALLOC_TRIM|IAPEER_PORT|IAPEER_BEARER_TOKEN|NOTIFY|WATCHDOG|INVOCATION)/m)
   })
 })
 

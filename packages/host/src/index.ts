@@ -11,6 +11,7 @@ export {
   stopDaemon,
 } from './daemon/control.ts'
 export { DAEMON_LOG_FORMAT } from './daemon/log-format.ts'
+export { stripMallocEnv, withMallocEnv } from './daemon/malloc-env.ts'
 export * from './doctor/index.ts'
 export { type OtherUsers, otherUsers } from './other-users.ts'
 export * from './service/index.ts'

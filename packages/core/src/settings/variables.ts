@@ -62,6 +62,11 @@ export const FOREIGN_VARIABLES: readonly Variable[] = [
     variable: 'NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID',
     description: 'Set by systemd, to which the daemon reports its state.',
   },
+  {
+    variable: 'MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_',
+    description:
+      'What starts the daemon sets them to 65536 if they are not set: with glibc it returns memory sooner. Peers do not get these values.',
+  },
 ]
 
 /** Variables that only iapeer sets, for its own scripts, for tmux and for the programs of peers. */

@@ -10,6 +10,7 @@ import { daemonPaths } from '@iapeer/core/paths'
 import { observeProcess } from '@iapeer/core/process'
 import { type LockHolder, readDaemonHolder } from '@iapeer/core/storage'
 import { connectDaemon, type DaemonHealth } from '@iapeer/protocol'
+import { withMallocEnv } from './malloc-env.ts'
 
 const START_MS = 10_000
 const STOP_MS = 10_000
@@ -164,7 +165,7 @@ export async function startDaemon(root: string, options: DaemonStart): Promise<S
   // A limit of an agent must not kill the daemon that a command of that agent starts.
   const isOfAgent = (await agentLeafOf(process.pid)) !== undefined
   const [program = argv[0], ...words] = [...(isOfAgent ? await ownScope(env) : []), ...argv, ...args]
-  const started = await startInBackground([program, ...words], { env, cwd: '/' })
+  const started = await startInBackground([program, ...words], { env: withMallocEnv(env), cwd: '/' })
   if (isOfAgent) await lowerOomScore(started.pid)
   try {
     const line = await started.firstLine(limitMs)

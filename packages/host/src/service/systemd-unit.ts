@@ -1,4 +1,5 @@
 import { IapeerError } from '@iapeer/core/errors'
+import { withMallocEnv } from '../daemon/malloc-env.ts'
 import { markerOf } from './ownership.ts'
 import type { ServiceSpec } from './spec.ts'
 
@@ -36,7 +37,7 @@ function program(path: string): string {
 
 /** Returns the systemd user unit of the daemon. Pure. @throws IapeerError `invalid-path` */
 export function renderSystemdUnit(spec: ServiceSpec): string {
-  const env = Object.entries({ ...spec.env, PATH: spec.path })
+  const env = Object.entries(withMallocEnv({ ...spec.env, PATH: spec.path }))
   return `# ${markerOf(spec.root)}
 # "iapeer service install" writes this file and overwrites your changes. "iapeer service uninstall" removes it.
 # Put your own settings into a drop-in file: systemctl --user edit iapeerd
@@ -48,7 +49,7 @@ Description=iapeer daemon: supervises command-line agents and records why they d
 Type=notify
 NotifyAccess=all
 ExecStart=${program(spec.node)} ${[spec.entry, '--foreground', '--root', spec.root].map(argument).join(' ')}
-${env.map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`).join('\n')}
+${env.map(([name, value]) => `Environment=${quoted(`${name}=${value ?? ''}`)}`).join('\n')}
 WatchdogSec=${WATCHDOG_SECS}
 Restart=on-failure
 RestartSec=3
