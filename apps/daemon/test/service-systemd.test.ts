@@ -396,7 +396,7 @@ function setVersion(directory: string, version: string): void {
   const dist = join(directory, 'apps', 'daemon', 'dist')
   for (const name of readdirSync(dist).filter((one) => one.endsWith('.js'))) {
     const text = readFileSync(join(dist, name), 'utf8')
-    const changed = text.replace(/(name:"@iapeer\/daemon",version:)"[^"]+"/, `$1"${version}"`)
+    const changed = text.replace(/(name: "@iapeer\/daemon",\s+version: )"[^"]+"/, `$1"${version}"`)
     expect(changed).not.toBe(text)
     writeFileSync(join(dist, name), changed)
   }

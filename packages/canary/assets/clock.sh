@@ -109,7 +109,7 @@ clock_format() {
 
 clock_format_part() { if [ "$2" -lt 10 ]; then ISO=$ISO${1}0$2; else ISO=$ISO$1$2; fi; }
 
-# clock_nap SECONDS -> NAP_SPUN: waits; a second if `sleep` takes no fractions. Spins if no process can be started, and sets
+# clock_nap SECONDS -> NAP_SPUN: waits (LC_ALL=C: `sleep` loads no locale); a second if `sleep` takes no fractions. Spins if no process can be started, and sets
 # NAP_SPUN.
 clock_nap() {
   NAP_SPUN=
@@ -117,8 +117,8 @@ clock_nap() {
     read -r -t "$1" clock_nap_line <&9
     return 0
   fi
-  if [ -z "$NAP_WHOLE" ]; then command eval 'sleep "$1"' 2>/dev/null && return 0; fi
-  if command eval 'sleep 1' 2>/dev/null; then
+  if [ -z "$NAP_WHOLE" ]; then command eval 'LC_ALL=C sleep "$1"' 2>/dev/null && return 0; fi
+  if command eval 'LC_ALL=C sleep 1' 2>/dev/null; then
     NAP_WHOLE=1
     return 0
   fi

@@ -99,7 +99,8 @@ completion_leave() {
     completion_leave_n=$((completion_leave_n + 1))
   done
   set +f
-  # One pattern for all but the leases: a shell reads the directory, which has the files of every peer, once for each pattern.
-  rm -f "$STATE" "$EARLY" "$STATE".*[!0-9] "$@"
+  # Few patterns: a shell reads the directory, which has the files of every peer, for each. The first one spares the leases, and temporary
+  # files (.tmp) of a process that is replacing one of these.
+  LC_ALL=C rm -f "$STATE" "$EARLY" "$STATE".*[!0-9p] "$STATE".*.nap "$STATE.leader-cgroup" "$@"
   set -f
 }

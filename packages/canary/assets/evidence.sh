@@ -12,7 +12,7 @@
 evidence_has_tool() { command -v "$1" >/dev/null 2>&1; }
 
 # evidence_print_file FILE: prints a small file without a process; puts a blank before a line that looks like the head of a
-# section
+# section. A last line without its end, which a full disk has cut, is not printed.
 evidence_print_file() {
   {
     while IFS= read -r evidence_print_file_line; do
@@ -87,16 +87,6 @@ evidence_write_file() {
   fi
   out "--- $1"
   evidence_print_file "$2"
-}
-
-# evidence_copy_file NAME FILE: the same with a process, which is faster for a file of kilobytes
-evidence_copy_file() {
-  if [ ! -r "$2" ]; then
-    evidence_write_missing "$1" "$2 is not readable"
-    return 0
-  fi
-  out "--- $1"
-  evidence_escape <"$2" || OUT_FAILED=1
 }
 
 # evidence_write_command NAME COMMAND...
@@ -246,7 +236,7 @@ evidence_write_rest() {
   fi
   case $PLATFORM in darwin) evidence_write_rest_darwin ;; *) evidence_write_cores ;; esac
   [ -n "$HOST_COPIED" ] || out "$HOST_PROCESSES"
-  evidence_copy_file baseline "$BASELINE"
+  evidence_write_file baseline "$BASELINE"
   [ ! -r "$STATE.leader-cgroup" ] || evidence_print_file "$STATE.leader-cgroup"
   [ -z "$OUT_FAILED" ] && out '--- end'
 }
@@ -256,7 +246,7 @@ evidence_write_whole() {
   # When many servers die at once, lines have priority over snapshots; but other recorders wait for a shared file.
   case $HOST_ROLE$HOST_COPIED in '') renice -n 10 -p $$ >/dev/null 2>&1 ;; esac
   OUT_FAILED=
-  { cat "$EARLY" && evidence_write_rest; } >"$1" && mv -f "$1" "$SNAPSHOT"
+  { LC_ALL=C cat "$EARLY" && evidence_write_rest; } >"$1" && LC_ALL=C mv -f "$1" "$SNAPSHOT"
 }
 
 evidence_can_fork() { command eval '( : )' 2>/dev/null; }

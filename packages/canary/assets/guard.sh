@@ -41,8 +41,6 @@ guard_clear_environment() {
     KNOWN_TIME SOCKET_ID
   PATH=$IAPEER_SCRIPT_PATH
   LC_ALL=C
-  # Programs load no locale then.
-  export LC_ALL
 }
 
 guard_name_server() {

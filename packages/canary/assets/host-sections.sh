@@ -45,9 +45,13 @@ host_await_file() {
 host_read() {
   HOST_TEXT='' HOST_AT='' HOST_MS='' HOST_KILLS=
   host_read_head || return 1
-  # Some shells read a file with one system call a character: for a few kilobytes, sed is several times faster.
   host_read_all=
-  command eval 'host_read_all=$(host_print_reordered 2>/dev/null)' 2>/dev/null
+  # dash and ash read a file with one system call a character: for a few kilobytes, sed is several times faster. The other shells try for
+  # a long time to start a process where none can be started.
+  case ${BASH_VERSION:-}${KSH_VERSION:-}${ZSH_VERSION:-} in '')
+    command eval 'host_read_all=$(host_print_reordered 2>/dev/null)' 2>/dev/null || host_read_all=
+    ;;
+  esac
   if [ -n "$host_read_all" ]; then host_read_reordered; else host_read_lines; fi
 }
 
@@ -68,7 +72,7 @@ host_read_head() {
 
 # host_print_reordered: prints what follows the sections, a blank line, and the sections
 host_print_reordered() {
-  sed -n -e 1d -e '/^--- taken$/,$!H' -e '/^--- taken$/,$p' -e '${' -e x -e p -e '}' "$HOST_FILE"
+  LC_ALL=C sed -n -e 1d -e '/^--- taken$/,$!H' -e '/^--- taken$/,$p' -e '${' -e x -e p -e '}' "$HOST_FILE"
 }
 
 # host_read_reordered -> HOST_TEXT HOST_AT HOST_MS HOST_KILLS: from host_read_all; 0 complete

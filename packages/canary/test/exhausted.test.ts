@@ -202,9 +202,15 @@ describe.skipIf(!mayMount)('a disk that is full for one line, and has space for 
       const disk = await smallDisk(join(newRoot().path, 'disk'))
       try {
         writeFileSync(join(disk.path, 'filler'), Buffer.alloc(900 * 1024))
+        // The disk was full at arming, too.
+        writeFileSync(join(disk.path, 'baseline'), 'ts_ms=1\noom_kill 1')
         const [file, ...args] = [...shell, fixturePath('torn.sh'), assets, disk.path, part] as const
         const ran = await run(file, args)
         expect(ran.stdout.trim().split('\n')).toEqual(lines)
+        // The number may be the beginning of a longer one.
+        expect(readFileSync(join(disk.path, 'snapshot'), 'utf8')).toMatch(
+          /\n--- baseline\nts_ms=1\n--- end\n$/,
+        )
       } finally {
         await disk.remove()
       }

@@ -64,6 +64,20 @@ describe('a guarded server that dies is recorded once, with its true wait status
     }
   })
 
+  it('a recorder that is done removes its files, and no file that another process is writing', async () => {
+    const bob = await guarded(newRoot())
+    const { canaryDir } = recordLayout(bob)
+    const key = `${bob.identity}-${bob.gen}`
+    // As the replacement of a marker begins.
+    writeFileSync(join(canaryDir, `${key}.dismiss.4242.mx3y1.tmp`), '')
+    for (const name of ['1.nap', '1.pipe', '1.part', 'leader-cgroup', 'leader-facts', 'seen'])
+      writeFileSync(join(canaryDir, `${key}.${name}`), '')
+    bob.server.kill('SIGKILL')
+    await deathOf(bob)
+    await until('the other files to be removed', () => readdirSync(canaryDir).length === 1)
+    expect(readdirSync(canaryDir)).toEqual([`${key}.dismiss.4242.mx3y1.tmp`])
+  })
+
   it('a tmux that exits with an error is failed', async () => {
     const root = newRoot()
     const fake = join(root.path, 'tmux')

@@ -157,6 +157,17 @@ describe.each(presentShells.map((shell): [string, Shell] => [shell.join(' '), sh
       expect(await awaited(shell, newRoot(), text, `. "${earlier}";`)).toBe(copy.replace('oom_kill 12\n', ''))
     })
 
+    it('are copied whole although the program that copies them is killed in the middle', async () => {
+      const root = newRoot()
+      const bin = join(root.path, 'bin')
+      mkdirSync(bin)
+      const sed = ['#!/bin/sh', '/usr/bin/env -u PATH sed "$@" | head -c 80', 'kill -KILL $$', '']
+      writeFileSync(join(bin, 'sed'), sed.join('\n'), { mode: 0o755 })
+      expect(await awaited(shell, root, whole(), `PATH=${bin}:$PATH;`)).toBe(
+        `copied 2026-06-10T15:42:07.200Z\n${BODY}`,
+      )
+    })
+
     it('are awaited while their writer is running', async () => {
       const root = newRoot()
       const waiting = awaited(shell, root, `${HEAD}\n`)

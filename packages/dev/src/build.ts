@@ -21,11 +21,6 @@ interface Extra extends Omit<Options, 'onSuccess' | 'dts'> {
   readonly afterBuild?: () => void | Promise<void>
   /** Returns whether the source maps contain a source; other sources are only named. @default every source */
   readonly mapHolds?: (source: string) => boolean
-  /**
-   * Removes the blanks that the code does not need, and breaks its lines after about this many characters: Node.js prints the line of
-   * an uncaught error. @default the blanks stay
-   */
-  readonly longestLine?: number
   /** Whether the sources in the maps keep their doc comments, which the declarations contain too. @default true */
   readonly mapComments?: boolean
 }
@@ -43,14 +38,7 @@ function joinDeclarations(entry: Record<string, string>, { of, paths }: Declarat
 /** Returns the build options of a package; its tsup.config.ts passes its entries. */
 export function packageBuild(
   entry: Record<string, string>,
-  {
-    afterBuild,
-    mapHolds = () => true,
-    mapComments = true,
-    declarations = {},
-    longestLine,
-    ...extra
-  }: Extra = {},
+  { afterBuild, mapHolds = () => true, mapComments = true, declarations = {}, ...extra }: Extra = {},
 ): Options {
   return {
     entry,
@@ -66,9 +54,6 @@ export function packageBuild(
     esbuildOptions: (options) => {
       // Bundled code imports its own chunks for side effects, although package.json declares that there are none.
       options.logOverride = { 'ignored-bare-import': 'silent' }
-      if (longestLine === undefined) return
-      options.minifyWhitespace = true
-      options.lineLimit = longestLine
     },
     onSuccess: async () => {
       await afterBuild?.()
@@ -95,9 +80,6 @@ export const WITH_LIBRARIES = {
   splitting: false,
   banner: { js: REQUIRE },
 } satisfies Options
-
-/** The option of a file that runs for months: V8 keeps its text in memory, twice if it is a module. Names stay, for the stacks of errors. */
-export const WITHOUT_BLANKS = { longestLine: 160 } satisfies Extra
 
 /** Copies the shell scripts of every package to `dist/assets/<package>`, where `@iapeer/core/locate` looks for them. */
 function shipScripts(): void {

@@ -131,7 +131,12 @@ describe('the container image', () => {
     const root = /^IAPEER_ROOT=(\S+)$/.exec(all('ENV')[0] ?? '')?.[1]
     expect(JSON.parse(all('VOLUME')[0] ?? '')).toEqual([root])
     expect(JSON.parse(all('ENTRYPOINT')[0] ?? '')).toEqual(['tini', '--'])
-    expect(JSON.parse(all('CMD')[0] ?? '')).toEqual(['iapeerd', '--foreground'])
+    expect(JSON.parse(all('CMD')[0] ?? '')).toEqual([
+      'env',
+      'MALLOC_MMAP_THRESHOLD_=65536',
+      'MALLOC_TRIM_THRESHOLD_=65536',
+      ...['iapeerd', '--foreground'],
+    ])
     expect(all('RUN')[0]).toMatch(/\btini tmux\b/)
   })
 

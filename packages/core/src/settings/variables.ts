@@ -65,7 +65,7 @@ export const FOREIGN_VARIABLES: readonly Variable[] = [
   {
     variable: 'MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_',
     description:
-      'What starts the daemon sets them to 65536 if they are not set: with glibc it returns memory sooner. Peers do not get these values.',
+      'Commands start the daemon with 65536 if they are not set, and the file of the service has that, which a drop-in file overrides: with glibc the daemon returns memory sooner. It does not pass 65536 on to peers.',
   },
 ]
 
