@@ -109,8 +109,8 @@ clock_format() {
 
 clock_format_part() { if [ "$2" -lt 10 ]; then ISO=$ISO${1}0$2; else ISO=$ISO$1$2; fi; }
 
-# clock_nap SECONDS -> NAP_SPUN: waits (LC_ALL=C: `sleep` loads no locale); a second if `sleep` takes no fractions. Spins if no process can be started, and sets
-# NAP_SPUN.
+# clock_nap SECONDS -> NAP_SPUN: waits; a second if `sleep` takes no fractions. Spins if no process can be started, and sets
+# NAP_SPUN. With LC_ALL=C, here and elsewhere, a program loads no locale; `ps` needs it, for the names of processes.
 clock_nap() {
   NAP_SPUN=
   if [ -n "$NAP_FD" ]; then

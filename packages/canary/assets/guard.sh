@@ -22,8 +22,8 @@
 #   deciding  server-counted   -> record settling  settle its death
 # End of states.
 
-# guard_start_server: must run before any assignment, also those of the library, because a variable that came with the environment stays exported and
-# would reach the server. So would a changed umask.
+# guard_start_server: must run before any assignment, also those of the library, because a variable that came with the
+# environment stays exported and would reach the server. So would a changed umask.
 guard_start_server() {
   (umask 077 && : >"$IAPEER_STATE_DIR/canary/$IAPEER_IDENTITY-$IAPEER_GEN.$$.out")
   (
