@@ -1,4 +1,5 @@
-export { type DrillOptions, type DrillResult, type Finding, type KindResult, runDrill } from './drill.ts'
+export type { Finding, KindResult } from './collector.ts'
+export { type DrillOptions, type DrillResult, runDrill } from './drill.ts'
 export { compare, type Expected, type Found } from './expected.ts'
 export { KINDS } from './kinds/index.ts'
 export { junit, junitError, type KindSummary, summaryOf, type Times, timesOf } from './report.ts'

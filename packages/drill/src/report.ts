@@ -1,4 +1,5 @@
-import type { DrillResult, Finding, KindResult } from './drill.ts'
+import type { Finding, KindResult } from './collector.ts'
+import type { DrillResult } from './drill.ts'
 
 /** Times of one kind, in milliseconds; undefined without any. */
 export interface Times {

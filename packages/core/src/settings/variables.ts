@@ -65,7 +65,7 @@ export const FOREIGN_VARIABLES: readonly Variable[] = [
   {
     variable: 'MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_',
     description:
-      'Commands start the daemon with 65536 if they are not set, and the file of the service has that, which a drop-in file overrides: with glibc the daemon returns memory sooner. It does not pass 65536 on to peers.',
+      'The daemon is started with 65536, so that it returns memory sooner (glibc). A value of yours counts instead where a command starts the daemon; for the service, put it into a drop-in file. Peers do not get the value 65536.',
   },
 ]
 

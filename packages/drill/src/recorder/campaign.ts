@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { reconcile } from '@iapeer/canary'
 import { mapLimit } from '@iapeer/core/async'
-import type { Finding } from '../drill.ts'
+import type { Finding } from '../collector.ts'
 import { textOf } from '../errors.ts'
 import { compare, compareCount, type Problem } from '../expected.ts'
 import { type PlannedAct, planActs } from '../plan.ts'

@@ -8,10 +8,9 @@ const MALLOC_ENV: Readonly<Record<string, string>> = {
 }
 
 /** Returns the environment of a daemon: with these settings where it has none of its own. */
-export const withMallocEnv = <Env extends NodeJS.ProcessEnv>(env: Env): Env & NodeJS.ProcessEnv => ({
-  ...MALLOC_ENV,
-  ...env,
-})
+export const withMallocEnv = <Value extends string | undefined>(
+  env: Readonly<Record<string, Value>>,
+): Record<string, Value | string> => ({ ...MALLOC_ENV, ...env })
 
 /** Removes these settings from the environment of a daemon, for its peers; settings of a person stay. */
 export function stripMallocEnv(env: NodeJS.ProcessEnv): void {

@@ -49,7 +49,7 @@ Description=iapeer daemon: supervises command-line agents and records why they d
 Type=notify
 NotifyAccess=all
 ExecStart=${program(spec.node)} ${[spec.entry, '--foreground', '--root', spec.root].map(argument).join(' ')}
-${env.map(([name, value]) => `Environment=${quoted(`${name}=${value ?? ''}`)}`).join('\n')}
+${env.map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`).join('\n')}
 WatchdogSec=${WATCHDOG_SECS}
 Restart=on-failure
 RestartSec=3
