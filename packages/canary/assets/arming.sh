@@ -3,9 +3,11 @@
 # itself opens the files that must stay open.
 #
 # Outputs  the lease; $FACTS and $LEADER_FACTS, files whose blocks are allocated in advance; $NAP_PIPE, if the shell can
-#          wait on it without a process
+#          wait on it without a process; $CLOCK_FILE, which all recorders of a directory share
 
+. "$IAPEER_LIB/process-check.sh"
 . "$IAPEER_LIB/lease.sh"
+. "$IAPEER_LIB/generation-write.sh"
 
 # At least as long as any facts. The first line is empty, because some shells read a line with one system call a character.
 FACTS_BLANK='
@@ -35,6 +37,7 @@ arming_prepare() {
   lease_take "$STATE.lease" || return $?
   { [ -e "$LEADER_FACTS" ] || out "$FACTS_BLANK" >"$LEADER_FACTS"; } 2>/dev/null
   { out "$FACTS_BLANK" >"$FACTS"; } 2>/dev/null
+  { [ -e "$CLOCK_FILE" ] || out "$FACTS_BLANK" >"$CLOCK_FILE"; } 2>/dev/null
   arming_make_pipe
   return 0
 }

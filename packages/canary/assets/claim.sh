@@ -8,12 +8,6 @@
 # prepared file, or unknown, and the claim's mtime is the time of death. Recorders of format 1 made symbolic links whose text
 # is the first line; noclobber does not replace one, not even a dangling one.
 
-# claim_format RC -> CLAIM_LINE: the facts of this EVENT at NOW, as in a claim
-claim_format() {
-  CLAIM_LINE="rc=$1,ev=$EVENT,rec=$SELF,ts=$NOW"
-  [ "$EVENT:$MODE" != server:guard ] || CLAIM_LINE=$CLAIM_LINE,m=g
-}
-
 # claim_parse TEXT -> CLAIM_RC CLAIM_EVENT CLAIM_RECORDER CLAIM_TIME CLAIM_MODE (g, or empty) CLAIM_SYSTEM; empty if missing
 claim_parse() {
   CLAIM_RC='' CLAIM_EVENT='' CLAIM_RECORDER='' CLAIM_TIME='' CLAIM_MODE='' CLAIM_SYSTEM=''
@@ -65,14 +59,6 @@ claim_read() {
   elif [ -e "$CLAIM" ]; then
     { while read -r claim_read_line; do CLAIM_TEXT=$CLAIM_TEXT${CLAIM_TEXT:+,}$claim_read_line; done <"$CLAIM"; } 2>/dev/null
   fi
-}
-
-# claim_write_facts TEXT: writes the facts once, in place, to descriptor 8: needs no new block and no inode. Where no descriptor is
-# left, the shell cannot set standard output aside meanwhile: a process of its own writes them.
-claim_write_facts() {
-  [ "$FACTS_OPEN" = 1 ] || return 0
-  { out "$1" >&8; } 2>/dev/null || command eval '(out "$1") >&8'
-  FACTS_OPEN=written
 }
 
 # claim_write_owner: notes once, after the facts, that this generation made the server mark but could not write to it

@@ -1,5 +1,5 @@
-# shellcheck shell=sh disable=SC2034,SC3045
-# Clock: reads the time without a process, and waits without one if the shell can. Sourced.
+# shellcheck shell=sh disable=SC2034
+# Clock: reads the time without a process. Sourced.
 #
 # Input    IAPEER_CLOCK=<seconds>.<three digits>/<btime>: the wall clock minus /proc/uptime, and `btime` of /proc/stat, when the
 #          recorder was armed. Without it (macOS) the time comes from `date`.
@@ -36,9 +36,27 @@ clock_read_uptime() {
 clock_check() {
   CLOCK_STEP=0
   [ -n "$CLOCK_BTIME" ] || return 0
-  clock_read_boot || return 0
+  clock_find_boot || return 0
   CLOCK_STEP=$((BOOTED_S - CLOCK_BTIME))
   case $CLOCK_STEP in -1 | 1) CLOCK_STEP=0 ;; esac
+}
+
+# clock_find_boot -> BOOTED_S: like clock_read_boot, but reads /proc/stat once for all recorders of a tenth of a second. Some shells read
+# with one system call a character, which takes milliseconds on a host with many processors. The one that reads it notes in CLOCK_FILE, in
+# place: boot, uptime in tenths of a second, `btime`, and both again, which differ if the line was replaced while it was read.
+clock_find_boot() {
+  clock_read_uptime || { clock_read_boot; return; }
+  clock_find_boot_moment="$CLOCK_BOOT ${clock_read_uptime_text%?}" clock_find_boot_line=
+  { IFS= read -r clock_find_boot_line <"$CLOCK_FILE"; } 2>/dev/null
+  BOOTED_S=${clock_find_boot_line##* }
+  case $BOOTED_S in '' | *[!0-9]*) ;; *)
+    [ "$clock_find_boot_line" != "$clock_find_boot_moment $BOOTED_S $clock_find_boot_moment $BOOTED_S" ] || return 0
+    ;;
+  esac
+  clock_read_boot || return 1
+  [ ! -f "$CLOCK_FILE" ] ||
+    { out "$clock_find_boot_moment $BOOTED_S $clock_find_boot_moment $BOOTED_S" 1<>"$CLOCK_FILE"; } 2>/dev/null
+  return 0
 }
 
 # clock_read_boot -> BOOTED_S: when this boot began, by the present wall clock (`btime`, epoch seconds); 1 if it cannot be read
@@ -88,51 +106,4 @@ clock_split() {
   [ ${#1} -gt 11 ] || return 0
   NOW_S=${1%???}
   NOW_MS=${1#"$NOW_S"}
-}
-
-# clock_format -> ISO: NOW_S and NOW_MS as UTC (days to date: proleptic Gregorian, eras of 400 years that begin in March)
-clock_format() {
-  clock_format_days=$((NOW_S / 86400 + 719468)) clock_format_left=$((NOW_S % 86400))
-  clock_format_era=$((clock_format_days / 146097)) clock_format_day=$((clock_format_days % 146097))
-  clock_format_year=$(((clock_format_day - clock_format_day / 1460 + clock_format_day / 36524 - clock_format_day / 146096) / 365))
-  clock_format_day=$((clock_format_day - (365 * clock_format_year + clock_format_year / 4 - clock_format_year / 100)))
-  clock_format_month=$(((5 * clock_format_day + 2) / 153))
-  clock_format_number=$((clock_format_month < 10 ? clock_format_month + 3 : clock_format_month - 9))
-  ISO=$((clock_format_year + clock_format_era * 400 + (clock_format_number <= 2)))
-  clock_format_part - "$clock_format_number"
-  clock_format_part - $((clock_format_day - (153 * clock_format_month + 2) / 5 + 1))
-  clock_format_part T $((clock_format_left / 3600))
-  clock_format_part : $((clock_format_left % 3600 / 60))
-  clock_format_part : $((clock_format_left % 60))
-  ISO=$ISO${NOW_MS:+.$NOW_MS}Z
-}
-
-clock_format_part() { if [ "$2" -lt 10 ]; then ISO=$ISO${1}0$2; else ISO=$ISO$1$2; fi; }
-
-# clock_nap SECONDS -> NAP_SPUN: waits; a second if `sleep` takes no fractions. Spins if no process can be started, and sets
-# NAP_SPUN. With LC_ALL=C, here and elsewhere, a program loads no locale; `ps` needs it, for the names of processes.
-clock_nap() {
-  NAP_SPUN=
-  if [ -n "$NAP_FD" ]; then
-    read -r -t "$1" clock_nap_line <&9
-    return 0
-  fi
-  if [ -z "$NAP_WHOLE" ]; then command eval 'LC_ALL=C sleep "$1"' 2>/dev/null && return 0; fi
-  if command eval 'LC_ALL=C sleep 1' 2>/dev/null; then
-    NAP_WHOLE=1
-    return 0
-  fi
-  NAP_SPUN=1
-  clock_spin "$1"
-}
-
-# clock_spin SECONDS: busy-waits, 50 or 500 ms
-clock_spin() {
-  clock_read_uptime || return 0
-  case $1 in
-    0.0*) clock_spin_ms=50 ;;
-    *) clock_spin_ms=500 ;;
-  esac
-  clock_spin_s=$UP_S clock_spin_from=$UP_MS
-  while clock_read_uptime && [ $(((UP_S - clock_spin_s) * 1000 + UP_MS - clock_spin_from)) -lt $clock_spin_ms ]; do :; done
 }

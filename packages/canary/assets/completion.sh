@@ -1,6 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2153,SC2154
-# Completion: writes what follows the line of a death, completes records whose recorder is gone, and removes a generation's
-# files. Sourced.
+# Completion: completes records whose recorder is gone. Sourced.
 
 # completion_read -> CLAIM_TEXT and its fields, NOW, MODE: from the claim, else from the facts of this EVENT. Without facts only
 # the time is known.
@@ -45,14 +44,6 @@ completion_has_line() {
 
 completion_has_snapshot() { [ "$(sed -n '$p' "$SNAPSHOT" 2>/dev/null)" = '--- end' ]; }
 
-# completion_write_snapshot: begins with the early sections that the recorder wrote, if it wrote them
-completion_write_snapshot() {
-  host_await
-  evidence_has_early && EARLY_DONE=1
-  evidence_write_early || return "$UNWRITABLE"
-  evidence_write_snapshot
-}
-
 # completion_heal_log: completes a torn last line of exits.log; starts processes
 completion_heal_log() {
   # The shell drops a final newline, so any other last byte is text.
@@ -75,32 +66,4 @@ completion_run() {
   [ ! -f "$CLAIM" ] || [ -h "$CLAIM" ] || claim_fill "$CLAIM_TEXT"
   lease_drop "$CLAIM.takeover"
   return "$completion_run_code"
-}
-
-# completion_forget: removes the files of a settled generation and its intents. The state file is removed first: a declarer
-# without a state file writes no intent, and a recorder without an intent checks the state file before it claims.
-completion_forget() {
-  completion_leave
-  completion_forget_n=1
-  [ ! -e "$INTENT" ] || rm -f "$INTENT"
-  while
-    completion_forget_n=$((completion_forget_n + 1))
-    [ -e "$INTENT.$completion_forget_n" ]
-  do rm -f "$INTENT.$completion_forget_n"; done
-}
-
-# completion_leave: removes the files of a generation, but no intents, which belong to declarers. The lease is removed last (`rm`
-# keeps the order of its arguments): after that a successor may own all these names.
-completion_leave() {
-  set --
-  completion_leave_n=1
-  while [ -h "$STATE.lease$completion_leave_n" ]; do
-    set -- "$@" "$STATE.lease$completion_leave_n"
-    completion_leave_n=$((completion_leave_n + 1))
-  done
-  set +f
-  # Few patterns: a shell reads the directory, which has the files of every peer, for each. The first one spares the leases, and temporary
-  # files (.tmp) of a process that is replacing one of these.
-  LC_ALL=C rm -f "$STATE" "$EARLY" "$STATE".*[!0-9p] "$STATE".*.nap "$STATE.leader-cgroup" "$@"
-  set -f
 }

@@ -1,19 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2153,SC2154
 # Evidence of Linux: /proc, cgroups, systemd and the kernel log. Sourced by evidence.sh.
 
-CGROUP_ROOT=${CGROUP_ROOT:-/sys/fs/cgroup}
-
-# evidence_write_cgroup: limits and counters of the server's cgroup and its ancestors (v2, then v1)
-evidence_write_cgroup() {
-  evidence_write_cgroup_v2=$CGROUP_ROOT
-  [ -e "$evidence_write_cgroup_v2/cgroup.controllers" ] || evidence_write_cgroup_v2=$CGROUP_ROOT/unified
-  evidence_write_cgroup_chain "$evidence_write_cgroup_v2" "$CGROUP_V2" \
-    'memory.max memory.high memory.current memory.peak memory.swap.max memory.events memory.events.local pids.max pids.current pids.events'
-  evidence_write_cgroup_chain "$CGROUP_ROOT/memory" "$CGROUP_V1" \
-    'memory.limit_in_bytes memory.usage_in_bytes memory.max_usage_in_bytes memory.failcnt memory.memsw.limit_in_bytes memory.memsw.failcnt memory.oom_control'
-  evidence_write_cgroup_chain "$CGROUP_ROOT/pids" "$CGROUP_PIDS" 'pids.max pids.current pids.events'
-}
-
 # evidence_write_cgroup_of_leader: the same of the leader's cgroup, if it was noted and is another one
 evidence_write_cgroup_of_leader() {
   evidence_write_cgroup_of_leader_v2='' evidence_write_cgroup_of_leader_v1=
@@ -35,54 +22,12 @@ evidence_write_cgroup_of_leader() {
       'memory.limit_in_bytes memory.max_usage_in_bytes memory.failcnt memory.memsw.limit_in_bytes memory.memsw.failcnt memory.oom_control'
 }
 
-# evidence_write_cgroup_chain MOUNT PATH FILES: from PATH up to the mount, at most eight levels
-evidence_write_cgroup_chain() {
-  [ -n "$2" ] && [ -d "$1" ] || return 0
-  evidence_write_cgroup_chain_path=$2 evidence_write_cgroup_chain_left=8
-  while [ $evidence_write_cgroup_chain_left -gt 0 ]; do
-    for evidence_write_cgroup_chain_file in $3; do
-      evidence_print_line "$1${evidence_write_cgroup_chain_path%/}/$evidence_write_cgroup_chain_file" "$evidence_write_cgroup_chain_path $evidence_write_cgroup_chain_file"
-    done
-    case $evidence_write_cgroup_chain_path in / | '') break ;; esac
-    evidence_write_cgroup_chain_path=${evidence_write_cgroup_chain_path%/*}
-    evidence_write_cgroup_chain_path=${evidence_write_cgroup_chain_path:-/}
-    evidence_write_cgroup_chain_left=$((evidence_write_cgroup_chain_left - 1))
-  done
-}
-
-# evidence_read_cgroup -> CGROUP_V2, CGROUP_V1 (memory), CGROUP_PIDS (v1): from /proc/<server>/cgroup of the running server
-evidence_read_cgroup() {
-  CGROUP_V2='' CGROUP_V1='' CGROUP_PIDS=
-  {
-    while IFS=: read -r evidence_read_cgroup_id evidence_read_cgroup_names evidence_read_cgroup_where; do
-      case $evidence_read_cgroup_id:,$evidence_read_cgroup_names, in
-        0:,,) CGROUP_V2=$evidence_read_cgroup_where ;;
-        *,memory,*) CGROUP_V1=$evidence_read_cgroup_where ;;
-      esac
-      case ,$evidence_read_cgroup_names, in *,pids,*) CGROUP_PIDS=$evidence_read_cgroup_where ;; esac
-    done <"/proc/$SERVER_PID/cgroup"
-  } 2>/dev/null
-}
-
 # evidence_find_unit -> UNIT, UNIT_SCOPE: the systemd unit of the server, from its cgroup, which can be one inside that of the unit
 evidence_find_unit() {
   UNIT='' UNIT_SCOPE=--system
   case $CGROUP_V2 in */user@*.service/*) UNIT_SCOPE=--user ;; esac
   evidence_find_unit_path=${CGROUP_V2%/server}
   case ${evidence_find_unit_path##*/} in *.service | *.scope) UNIT=${evidence_find_unit_path##*/} ;; esac
-}
-
-# evidence_write_oom_kills: the kernel's count of OOM kills since boot
-evidence_write_oom_kills() {
-  {
-    while read -r evidence_write_oom_kills_key evidence_write_oom_kills_value; do
-      case $evidence_write_oom_kills_key in oom_kill)
-        out "oom_kill $evidence_write_oom_kills_value"
-        break
-        ;;
-      esac
-    done </proc/vmstat
-  } 2>/dev/null
 }
 
 # evidence_write_limits: the resource limits of this recorder, which runs as the server's user
@@ -123,7 +68,7 @@ evidence_write_early_linux() {
   [ ! -r "$STATE.leader-cgroup" ] || evidence_write_cgroup_of_leader
   evidence_print_line /proc/uptime uptime
   # Those of the shared file were counted after this death was noticed, as these would be.
-  if [ -n "$HOST_TEXT" ] && [ -n "$HOST_KILLS" ]; then out "$HOST_KILLS"; else evidence_write_oom_kills; fi
+  if [ -n "$HOST_TEXT$HOST_COPY" ] && [ -n "$HOST_KILLS" ]; then out "$HOST_KILLS"; else evidence_write_oom_kills; fi
   out '--- limits'
   evidence_write_limits
 }

@@ -1,11 +1,12 @@
 # shellcheck shell=sh disable=SC1091,SC2016,SC2034,SC2153,SC2154
-# Evidence: writes a baseline at arming and a snapshot at the death of the server. Sourced.
+# Evidence: writes a snapshot at the death of a server or a leader. Sourced.
 #
 # Inputs   the variables of generation.sh, WAIT_RC and CAUSE, and the commands of the platform
-# Outputs  $BASELINE; $SNAPSHOT (written to a temporary file and renamed; its last line is `--- end`), which begins with
+# Outputs  $SNAPSHOT (written to a temporary file and renamed; its last line is `--- end`), which begins with
 #          $EARLY: the sections that need no process, kept until a process can be started for the rest
 # A command runs for at most 200 ms (ps: 1 s). A section without content is `--- <name> unavailable: <why>`.
 
+. "$IAPEER_LIB/evidence-counters.sh"
 . "$IAPEER_LIB/evidence-linux.sh"
 . "$IAPEER_LIB/evidence-darwin.sh"
 
@@ -20,14 +21,6 @@ evidence_print_file() {
       out "$evidence_print_file_line"
     done <"$1"
   } 2>/dev/null
-}
-
-# evidence_print_line FILE LABEL: prints a small file on one line, if it is readable
-evidence_print_line() {
-  [ -r "$1" ] || return 0
-  evidence_print_line_text=
-  { while read -r evidence_print_line_one; do evidence_print_line_text="$evidence_print_line_text $evidence_print_line_one"; done <"$1"; } 2>/dev/null
-  out "$2:$evidence_print_line_text"
 }
 
 # evidence_run SECONDS COMMAND...: runs a command and kills it at the time limit; where `setsid` exists, with its children
@@ -103,29 +96,6 @@ evidence_write_command() {
   fi
 }
 
-# evidence_write_baseline: counters and limits at arming, to compare a later death with
-evidence_write_baseline() {
-  evidence_read_cgroup
-  clock_read
-  {
-    {
-      out "ts_ms=$NOW"
-      out "boot=$ARMED_BOOT"
-      out "server=$SERVER"
-      out "socket=${SOCKET:-}"
-      # The rest of the state file: if that is corrupt, reconcile writes it again from these lines.
-      out "mode=$MODE"
-      generation_out_setup
-      out "cgroup_v2=$CGROUP_V2"
-      out "cgroup_v1=$CGROUP_V1"
-      out "cgroup_pids=$CGROUP_PIDS"
-      evidence_print_line /proc/uptime uptime
-      evidence_write_oom_kills
-      evidence_write_cgroup
-    } >"$BASELINE"
-  } 2>/dev/null
-}
-
 # evidence_read_baseline -> CGROUP_V2 CGROUP_V1 CGROUP_PIDS: of a generation that another process armed
 evidence_read_baseline() {
   CGROUP_V2='' CGROUP_V1='' CGROUP_PIDS=
@@ -163,14 +133,18 @@ evidence_write_early() {
     {
       evidence_write_head
       if [ -n "$HOST_TEXT" ]; then host_print_copy; else evidence_write_host_early; fi
-      [ "$PLATFORM" = darwin ] || evidence_write_early_linux
-      clock_read
-      clock_format
-      out '--- taken'
-      [ -z "$OUT_FAILED" ] && out "at=$ISO"
+      evidence_write_own
     } >"$EARLY"
   } 2>/dev/null || return 1
   EARLY_DONE=1 HOST_COPIED=${HOST_TEXT:+1}
+}
+
+# evidence_write_own: the sections of this server, and the time. It is not written if anything before it is missing.
+evidence_write_own() {
+  [ "$PLATFORM" = darwin ] || evidence_write_early_linux
+  clock_format_present
+  out '--- taken'
+  [ -z "$OUT_FAILED" ] && out "at=$ISO"
 }
 
 # evidence_has_early -> HOST_COPIED: 0 if $EARLY of an earlier recorder is complete
@@ -236,10 +210,15 @@ evidence_write_rest() {
   fi
   case $PLATFORM in darwin) evidence_write_rest_darwin ;; *) evidence_write_cores ;; esac
   [ -n "$HOST_COPIED" ] || out "$HOST_PROCESSES"
-  evidence_write_file baseline "$BASELINE"
-  [ ! -r "$STATE.leader-cgroup" ] || evidence_print_file "$STATE.leader-cgroup"
+  if [ -z "$HOST_COPY" ]; then
+    evidence_write_file baseline "$BASELINE"
+    evidence_print_leader
+  fi
   [ -z "$OUT_FAILED" ] && out '--- end'
 }
+
+# evidence_print_leader: what was noted of the cgroup of the leader; a part of the section `baseline`
+evidence_print_leader() { [ ! -r "$STATE.leader-cgroup" ] || evidence_print_file "$STATE.leader-cgroup"; }
 
 # evidence_write_whole PART: the whole snapshot
 evidence_write_whole() {
@@ -247,6 +226,12 @@ evidence_write_whole() {
   case $HOST_ROLE$HOST_COPIED in '') renice -n 10 -p $$ >/dev/null 2>&1 ;; esac
   OUT_FAILED=
   { LC_ALL=C cat "$EARLY" && evidence_write_rest; } >"$1" && LC_ALL=C mv -f "$1" "$SNAPSHOT"
+}
+
+# evidence_complete_copy: completes what host_copy has begun. 0 the snapshot is written
+evidence_complete_copy() {
+  HOST_COPIED=1
+  { evidence_print_leader && host_print_source && evidence_write_own && evidence_write_rest; } >>"$HOST_COPY" && LC_ALL=C mv -f "$HOST_COPY" "$SNAPSHOT"
 }
 
 evidence_can_fork() { command eval '( : )' 2>/dev/null; }

@@ -1,13 +1,11 @@
-#!/bin/sh
-# shellcheck disable=SC1091,SC2034,SC2153,SC2154,SC2317
-# Finish: the last part of a recorder, in the same process (generation_hand_over in generation.sh).
+# shellcheck shell=sh disable=SC2034,SC2153,SC2154
+# Finish: the last part of guard and watch. Sourced.
 #
-# Argument  record: claim and line are written; write the snapshot, then remove the files of the generation
-#           forget: stopped on purpose; remove the files and the intents
-#           leave: nothing to record; remove the files
-#           record has a second argument: ours | shared, or empty (HOST_ROLE, see host-lease.sh)
-# Inputs    those of generation.sh
-# Exit      0 done; 1 incomplete: the next command or the daemon completes the record from the claim
+# Inputs    FINISH  record: claim and line are written; write the snapshot, then remove the files of the generation
+#                   forget: stopped on purpose; remove the files and the intents
+#                   leave: nothing to record; remove the files
+#                   empty: another recorder does the rest
+# Returns   0 done; 1 incomplete: the next command or the daemon completes the record from the claim
 #
 # States (generated from states.json by packages/canary/scripts/generate.mjs):
 #   recording   snapshot-written  -> done       remove the files of the generation, exit 0
@@ -17,14 +15,8 @@
 #   leaving     asked             -> done       remove the files of the generation, exit 0
 # End of states.
 
-# finish_record HOST_ROLE: tries again while the disk is full or read-only; gives up if no process can be started
+# finish_record: tries again while the disk is full or read-only; gives up if no process can be started
 finish_record() {
-  CLAIMED=1
-  completion_read
-  generation_read_name
-  cause_decide "$CLAIM_RC" "$CLAIM_SYSTEM"
-  HOST_ROLE=$1
-  host_name
   finish_record_left=300
   while
     completion_write_snapshot
@@ -48,13 +40,10 @@ finish_record() {
   return "$EXIT_FAILED"
 }
 
-main() {
-  set -f
-  umask 077
-  trap '' HUP INT QUIT TERM PIPE
-  generation_set
-  case $1 in
-    record) command eval 'finish_record "${2:-}"' 2>/dev/null ;;
+# finish_run: a shell that cannot open a file or make a pipe exits, but not in `command eval`
+finish_run() {
+  case $FINISH in
+    record) command eval finish_record 2>/dev/null ;;
     forget)
       : at finish forgetting asked
       command eval completion_forget 2>/dev/null
@@ -65,7 +54,3 @@ main() {
       ;;
   esac
 }
-
-. "$IAPEER_LIB/library.sh"
-main "$@"
-exit

@@ -17,8 +17,8 @@
 #   arming    unwritable       -> refused          kill the server, report the directory, exit 1
 #   arming    armed            -> waiting          report started, write the baseline, wait for the server
 #   waiting   server-ended     -> deciding         report the wait status to a launcher that is still reading
-#   deciding  dismissed        -> finish leaving   hand over
-#   deciding  launch-given-up  -> finish leaving   hand over
+#   deciding  dismissed        -> finish leaving   nothing
+#   deciding  launch-given-up  -> finish leaving   nothing
 #   deciding  server-counted   -> record settling  settle its death
 # End of states.
 
@@ -50,13 +50,6 @@ guard_name_server() {
   SERVER=$SERVER_PID:$SERVER_TOKEN
 }
 
-# guard_was_launched: EOF without `failed` means that the launch was not aborted, so the death is recorded
-guard_was_launched() {
-  guard_was_launched_word=
-  read -r guard_was_launched_word
-  [ "$guard_was_launched_word" != failed ]
-}
-
 # guard_give_up REASON: kills the server and exits; an empty reason was reported already
 guard_give_up() {
   kill -KILL "$SERVER_PID"
@@ -74,7 +67,7 @@ guard_wait() {
 
 # guard_arm: takes the lease, writes state file and baseline
 guard_arm() {
-  (IAPEER_LIB=$LIB && . "$LIB/arming.sh" && arming_prepare)
+  (IAPEER_LIB=$LIB && . "$LIB/arming.sh" && arming_prepare && { generation_write_state || exit "$UNWRITABLE"; })
   case $? in
     0) ;;
     "$NO_TOOL")
@@ -87,32 +80,9 @@ guard_arm() {
       ;;
   esac
   generation_open
-  if ! generation_write_state; then
-    : at guard arming unwritable
-    guard_give_up "cannot write $STATE"
-  fi
   : at guard arming armed
   out started
-  (IAPEER_LIB=$LIB && . "$LIB/evidence.sh" && evidence_write_baseline && rm -f "$NAP_PIPE")
-}
-
-# guard_settle: the server exited with the wait status RC
-guard_settle() {
-  : at guard waiting server-ended
-  record_note "$RC"
-  guard_settle_message=
-  { read -r guard_settle_message <"$STATE.$$.out"; } 2>/dev/null
-  generation_report ended "$RC" "$guard_settle_message"
-  if generation_is_dismissed; then
-    : at guard deciding dismissed
-    generation_hand_over leave
-  elif guard_was_launched; then
-    : at guard deciding server-counted
-    record_settle "$RC"
-  else
-    : at guard deciding launch-given-up
-    generation_hand_over leave
-  fi
+  (IAPEER_LIB=$LIB && . "$LIB/evidence-baseline.sh" && evidence_write_baseline && rm -f "$NAP_PIPE")
 }
 
 # guard_begin: what precedes the assignments of the library
@@ -124,20 +94,63 @@ guard_begin() {
   guard_clear_environment
 }
 
-main() {
+guard_set() {
   guard_name_server $!
   out "server $SERVER"
   SOCKET=$IAPEER_SOCKET TMUX_BIN=$IAPEER_TMUX IAPEER_SERVER=$SERVER
   unset IAPEER_SOCKET IAPEER_TMUX IAPEER_SCRIPT_PATH IAPEER_SETSID
   generation_set
   MODE=guard
-  guard_arm
-  guard_wait
-  guard_settle
 }
 
 guard_begin
-# Not in a function, which would hold a copy of it: a guard waits for months with this in memory.
-. "$IAPEER_LIB/core.sh"
-main
+# A shell reads its script as it goes: it holds in memory what it has come to, and no more. So what a guard needs when its server
+# has ended comes after the wait.
+. "$IAPEER_LIB/codes.sh"
+. "$IAPEER_LIB/logfmt.sh"
+. "$IAPEER_LIB/process.sh"
+. "$IAPEER_LIB/clock.sh"
+. "$IAPEER_LIB/generation.sh"
+. "$IAPEER_LIB/claim-facts.sh"
+. "$IAPEER_LIB/record-note.sh"
+guard_set
+guard_arm
+guard_wait
+: at guard waiting server-ended
+record_note "$RC"
+. "$IAPEER_LIB/process-check.sh"
+. "$IAPEER_LIB/clock-nap.sh"
+. "$IAPEER_LIB/clock-format.sh"
+. "$IAPEER_LIB/generation-end.sh"
+. "$IAPEER_LIB/settling.sh"
+
+# guard_was_launched: EOF without `failed` means that the launch was not aborted, so the death is recorded
+guard_was_launched() {
+  guard_was_launched_word=
+  read -r guard_was_launched_word
+  [ "$guard_was_launched_word" != failed ]
+}
+
+# guard_settle -> FINISH: the server exited with the wait status RC
+guard_settle() {
+  record_await_descriptors
+  guard_settle_message=
+  { read -r guard_settle_message <"$STATE.$$.out"; } 2>/dev/null
+  generation_report ended "$RC" "$guard_settle_message"
+  if generation_is_dismissed; then
+    : at guard deciding dismissed
+    FINISH=leave
+  elif guard_was_launched; then
+    : at guard deciding server-counted
+    record_settle "$RC"
+  else
+    : at guard deciding launch-given-up
+    FINISH=leave
+  fi
+}
+
+guard_settle
+. "$IAPEER_LIB/recording.sh"
+. "$IAPEER_LIB/finish.sh"
+finish_run
 exit

@@ -1,11 +1,10 @@
 # shellcheck shell=sh disable=SC2034
-# Process: the identity of a process (pid and start token) and of this boot. Sourced; starts a process only without /proc.
+# Process: the identity of a process (pid and start token). Sourced; starts a process only without /proc.
 #
 # Outputs  P_STATE  running | zombie | gone | unknown    (unknown is never gone)
 #          P_PPID   its parent
 #          P_SESSION  the pid of the leader of its session; empty without /proc
 #          P_TOKEN  its start time: field 22 of /proc/<pid>/stat, or `ps` lstart with `_` for blanks
-#          BOOT     <boot id>/<start token of pid 1>, `-` for a part that cannot be read
 
 # process_read PID
 process_read() {
@@ -42,31 +41,4 @@ process_read_ps() {
   elif [ $# -eq 0 ] && [ "$process_read_ps_code" -eq 1 ]; then
     P_STATE=gone
   fi
-}
-
-# process_check PID:TOKEN -> ID_STATE alive | gone | unknown; a zombie or another process with this pid is gone
-process_check() {
-  case ${1%%:*} in
-    '' | *[!0-9]*)
-      ID_STATE=unknown
-      return 0
-      ;;
-  esac
-  process_read "${1%%:*}"
-  case $P_STATE in
-    running) if [ "$P_TOKEN" = "${1#*:}" ]; then ID_STATE=alive; else ID_STATE=gone; fi ;;
-    unknown) ID_STATE=unknown ;;
-    *) ID_STATE=gone ;;
-  esac
-}
-
-process_read_boot() {
-  BOOT=-
-  if [ -r /proc/self/stat ]; then
-    { read -r BOOT </proc/sys/kernel/random/boot_id; } 2>/dev/null
-  else
-    BOOT='ps'
-  fi
-  process_read 1
-  BOOT=${BOOT:--}/${P_TOKEN:--}
 }

@@ -3,19 +3,20 @@
 #
 # From the wait status to the line, nothing here starts a process (no command substitution, no pipeline, no external
 # program), except while and after it waits for a descriptor (record_await_descriptors): so a death is recorded even if no
-# process can be started. Snapshot and clean-up, which need processes, follow in finish.sh. test/no-process.test.ts counts the
-# processes that guard, exit hook and settle.sh start up to the line: none.
+# process can be started. Snapshot and clean-up, which need processes, follow in finish.sh, as FINISH says. test/no-process.test.ts
+# counts the processes that guard, exit hook and settle.sh start up to the line: none.
 #
 # Outputs  the facts in the prepared file, the claim, the line in exits.log; or nothing
+#          FINISH  what finish.sh has to do: record | forget | leave, or empty
 #
 # States (generated from states.json by packages/canary/scripts/generate.mjs):
 #   settling  session-claimed   -> handed-over          finish the record with the exit hook of this generation
 #   settling  intent-pending    -> settling             wait 50 ms
-#   settling  intent-done       -> finish forgetting    hand over: no record
+#   settling  intent-done       -> finish forgetting    nothing: no record
 #   settling  intent-abandoned  -> settling             log intent-withdrawn
-#   settling  written           -> finish recording     hand over: facts, claim and line are written
+#   settling  written           -> finish recording     nothing: facts, claim and line are written
 #   settling  taken             -> recorded-by-another  exit 0: another recorder has claimed this generation
-#   settling  elsewhere         -> finish leaving       log recorded-elsewhere, hand over
+#   settling  elsewhere         -> finish leaving       log recorded-elsewhere
 #   settling  unwritable        -> settling             wait a second, at most 300 times
 # End of states.
 
@@ -35,17 +36,6 @@ record_write_line() {
   [ -z "${LINE_TORN:-}" ] || record_write_line_lead='
 '
   { out "${record_write_line_lead}ts=$ISO ev=$EVENT-exit identity=$IDENTITY gen=$GEN $record_write_line_rest" >>"$RECORD_DIR/exits.log"; } 2>/dev/null
-}
-
-# record_set_time -> NOW: the present time, or the time that a lost recorder noted (KNOWN_TIME); 1 if it cannot be read
-record_set_time() {
-  if [ -n "${KNOWN_TIME:-}" ]; then
-    NOW=$KNOWN_TIME
-    clock_split "$NOW"
-  else
-    clock_check
-    clock_read
-  fi
 }
 
 # record_await_descriptors: waits until a file can be opened, at most 100 seconds. `sleep` needs a descriptor to start: it gets that
@@ -77,18 +67,6 @@ record_take_note_time() {
     *[!0-9]*) ;;
     ??????????*) KNOWN_TIME=$record_take_note_time_at ;;
   esac
-}
-
-# record_note RC -> KNOWN_TIME: notes status and time of a server's death in the prepared file, once, as soon as the status is
-# known. Everything that follows can fail or wait: the record has this time all the same. Where no descriptor is left, the status
-# is noted without a time.
-record_note() {
-  [ -z "${KNOWN_TIME:-}" ] || return 0
-  record_set_time
-  KNOWN_TIME=$NOW
-  claim_format "$1"
-  claim_write_facts "$CLAIM_LINE"
-  record_await_descriptors
 }
 
 # record_claim RC -> NOW, CLAIM_LINE: notes the facts and claims the death. 0 claimed; TAKEN; UNWRITABLE; ELSEWHERE
@@ -146,7 +124,7 @@ record_is_session() {
 record_run_hook() { exec /bin/sh "$STATE.hook" "$STATE"; }
 
 # record_await_intent: waits until a pending intent is done, withdrawn or abandoned. A stop on purpose has no record; an intent
-# that was abandoned before the death does not count.
+# that was abandoned before the death does not count. 1 the stop was intended
 record_await_intent() {
   intent_read
   record_await_intent_seen=$I_STATE
@@ -158,7 +136,8 @@ record_await_intent() {
   case $record_await_intent_seen:$I_STATE in
     *:done | pending:abandoned)
       : at record settling intent-done
-      generation_hand_over forget
+      FINISH=forget
+      return 1
       ;;
     abandoned:*)
       : at record settling intent-abandoned
@@ -167,14 +146,16 @@ record_await_intent() {
   esac
 }
 
-# record_settle RC: settles the death of the original server; finish.sh does the rest in this process
+# record_settle RC -> FINISH: settles the death of the original server
 record_settle() {
+  FINISH=
   record_note "$1"
+  record_await_descriptors
   if record_is_session; then
     : at record settling session-claimed
     record_run_hook
   fi
-  record_await_intent
+  record_await_intent || return 0
   # A full or read-only disk may become writable again. After 300 tries, reconcile completes the record from the claim or the
   # state file.
   record_settle_left=300
@@ -185,7 +166,8 @@ record_settle() {
         : at record settling written
         host_take
         host_defer
-        generation_hand_over record "$HOST_ROLE"
+        FINISH=record
+        return 0
         ;;
       "$TAKEN")
         if record_is_session; then
@@ -198,7 +180,8 @@ record_settle() {
       "$ELSEWHERE")
         : at record settling elsewhere
         generation_log recorded-elsewhere self "as:$OWNER"
-        generation_hand_over leave
+        FINISH=leave
+        return 0
         ;;
     esac
     [ $record_settle_left -gt 0 ]

@@ -17,10 +17,10 @@
 #   arming     armed         -> watching         report spawned, write the baseline
 #   watching   client-ended  -> looking          note its exit code
 #   watching   no-client     -> polling          check the process every 200 ms, later every second
-#   looking    dismissed     -> finish leaving   hand over
+#   looking    dismissed     -> finish leaving   nothing
 #   looking    server-gone   -> record settling  settle its death
 #   looking    server-lives  -> replacing        wait 200 ms if clients exit at once
-#   polling    dismissed     -> finish leaving   hand over
+#   polling    dismissed     -> finish leaving   nothing
 #   polling    server-gone   -> record settling  settle its death
 #   polling    server-lives  -> replacing        nothing
 #   replacing  connected     -> watching         log rearmed
@@ -48,7 +48,7 @@ watch_open_pipe() {
 }
 
 watch_run_client() {
-  "$TMUX_BIN" -S "$SOCKET" display-message -p '#{pid}' \; wait-for "iap-canary-$CHANNEL" </dev/null >&3 2>/dev/null 3>&- 4<&- 7<&- 8>&- 9<&- &
+  "$TMUX_BIN" -S "$SOCKET" display-message -p '#{pid}' \; wait-for "iap-canary-$CHANNEL" </dev/null >&3 2>/dev/null 3>&- 4<&- 8>&- 9<&- &
   CLIENT=$!
 }
 
@@ -123,7 +123,7 @@ watch_arm() {
   fi
   : at watch arming armed
   generation_report spawned
-  (IAPEER_LIB=$LIB && . "$LIB/evidence.sh" && evidence_write_baseline && rm -f "$NAP_PIPE")
+  (IAPEER_LIB=$LIB && . "$LIB/evidence-baseline.sh" && evidence_write_baseline && rm -f "$NAP_PIPE")
 }
 
 # watch_wait -> RC: the exit code of the last client that was connected to the original server. 0 that server is gone; DISMISSED
@@ -202,24 +202,47 @@ watch_poll() {
   return "$LATER"
 }
 
-main() {
-  set -f
-  umask 077
-  trap '' HUP INT QUIT TERM PIPE
+watch_set() {
   SOCKET=$IAPEER_SOCKET SOCKET_ID=$IAPEER_SOCKET_ID TMUX_BIN=$IAPEER_TMUX CHANNEL=$IAPEER_IDENTITY POLL_PAUSE=0.2 ARMED=
   unset IAPEER_SOCKET IAPEER_SOCKET_ID IAPEER_TMUX
   generation_set
-  watch_take_lease
-  watch_arm
-  if watch_wait; then
+}
+
+# watch_settle -> FINISH: the server is gone, or the watch was dismissed
+watch_settle() {
+  if [ "$WATCH_CODE" -eq 0 ]; then
     record_settle "$RC"
   else
     watch_stop_client
-    generation_hand_over leave
+    FINISH=leave
   fi
 }
 
-# Not in a function, which would hold a copy of it: a watch waits for months with this in memory.
-. "$IAPEER_LIB/core.sh"
-main
+set -f
+umask 077
+trap '' HUP INT QUIT TERM PIPE
+# A shell reads its script as it goes: it holds in memory what it has come to, and no more. What is needed after the line comes after
+# the wait.
+. "$IAPEER_LIB/codes.sh"
+. "$IAPEER_LIB/logfmt.sh"
+. "$IAPEER_LIB/process.sh"
+. "$IAPEER_LIB/clock.sh"
+. "$IAPEER_LIB/generation.sh"
+. "$IAPEER_LIB/process-check.sh"
+. "$IAPEER_LIB/clock-nap.sh"
+. "$IAPEER_LIB/clock-format.sh"
+. "$IAPEER_LIB/generation-write.sh"
+. "$IAPEER_LIB/generation-end.sh"
+. "$IAPEER_LIB/claim-facts.sh"
+. "$IAPEER_LIB/record-note.sh"
+. "$IAPEER_LIB/settling.sh"
+watch_set
+watch_take_lease
+watch_arm
+watch_wait
+WATCH_CODE=$?
+watch_settle
+. "$IAPEER_LIB/recording.sh"
+. "$IAPEER_LIB/finish.sh"
+finish_run
 exit

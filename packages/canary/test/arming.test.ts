@@ -25,6 +25,7 @@ import {
   exited,
   exits,
   fixturePath,
+  guarded,
   lifecycle,
   linesOf,
   recordOf,
@@ -340,6 +341,23 @@ describe('damage while a recorder runs', () => {
     await until('the recorder to exit', async () => (await statusOf(bob)).state === 'ended')
     await until('the rest', async () => (await reconcile(bob)).some(({ outcome }) => outcome === 'completed'))
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
+  })
+
+  it('if the scripts of a guard are overwritten in place, the next reconcile records its death with status and time', async () => {
+    const bob = await guarded(newRoot())
+    const lib = recordOf(bob)?.lib ?? ''
+    for (const name of readdirSync(lib)) writeFileSync(join(lib, name), 'exit 42\n')
+    const killedAt = Date.now()
+    bob.server.kill('SIGKILL')
+    await until('the recorder to exit', async () => (await statusOf(bob)).state !== 'armed')
+    await new Promise((resolve) => setTimeout(resolve, 1_200))
+    await until('the record', async () => {
+      await reconcile(bob)
+      return exits(bob.recordDir).length > 0
+    })
+    const line = await deathOf(bob)
+    expect(line).toMatchObject({ cause: 'killed', signal: 'SIGKILL', wait_rc: '137' })
+    expect(Math.abs(Date.parse(line['ts'] ?? '') - killedAt)).toBeLessThan(1_000)
   })
 
   it('the next arming repairs a damaged copy of the scripts', async () => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, lchownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, lchownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { errnoOf } from '@iapeer/core/errors'
@@ -8,6 +8,7 @@ import { type ProcessId, parseProcessId, readBoot } from '@iapeer/core/process'
 import { run, serverAt, startServer, type TestServer, until } from '@iapeer/dev/testing'
 import { findTmux, findTool, scriptEnv, scriptPath } from '../src/process/spawn.ts'
 import { generationInputs } from '../src/records/settle.ts'
+import { installedScripts } from '../src/scripts/assets.ts'
 import { linesOf, type Root, type Watched } from './support.ts'
 
 /** The directory of the scripts. */
@@ -26,6 +27,8 @@ const SHELLS: readonly Shell[] = [
 
 /** The installed ones of the shells that recorders must run under. */
 export const presentShells = SHELLS.filter(([file]) => existsSync(file))
+/** Whether a recorder under this shell leaves the copy of shared evidence to a program. */
+export const hasProgram = (shell: Shell): boolean => /dash|busybox/.test(shell[0])
 const absent = SHELLS.filter(([file]) => !existsSync(file))
 if (absent.length > 0)
   process.stderr.write(`skipped: not installed here: ${absent.map((shell) => shell.join(' ')).join(', ')}\n`)
@@ -73,11 +76,16 @@ export function own(path: string, uid: number | undefined): void {
 /** Creates the directories of a generation and returns the inputs of its recorder. */
 async function inputsOf({ root, uid, prepare, tmux }: ShellOptions, server: ProcessId | undefined) {
   const layout = recordLayout(root)
-  for (const directory of [layout.deathsDir, layout.canaryDir, layout.intentDir])
+  for (const directory of [layout.deathsDir, layout.canaryDir, layout.intentDir, layout.libDir])
     mkdirSync(directory, { recursive: true })
   const lib = join(layout.libDir, 'scripts')
-  cpSync(assets, lib, { recursive: true })
-  prepare?.(lib)
+  // Once: a recorder reads its script as it goes.
+  if (!existsSync(lib)) {
+    mkdirSync(lib)
+    const { scripts } = await installedScripts()
+    for (const [name, text] of scripts) writeFileSync(join(lib, name), text)
+    prepare?.(lib)
+  }
   own(root.path, uid)
   const generation = { identity: IDENTITY, gen: GEN, server, boot: await readBoot(), recorder: undefined }
   return { ...generationInputs(layout, generation, lib), IAPEER_TMUX: tmux ?? findTmux() }

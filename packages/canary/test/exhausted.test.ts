@@ -4,7 +4,7 @@ import { recordLayout } from '@iapeer/core/paths'
 import { campaignCases, mayMount, run, type SmallDisk, smallDisk, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { completeIntent, declareIntent, reconcile, withdrawIntent } from '../src/index.ts'
-import { assets, guardedBy, presentShells, type Shell } from './by-shell.ts'
+import { assets, guardedBy, hasProgram, presentShells, type Shell } from './by-shell.ts'
 import {
   claimOf,
   deathOf,
@@ -194,6 +194,17 @@ describe.skipIf(!mayMount)('a disk that is full for one line, and has space for 
             shell,
             ['first 0', ...written, 'host: ms=1', 'second 0', ...written, 'host: ms=1'],
           ],
+          // What a program has copied is not taken for whole either.
+          ...(hasProgram(shell)
+            ? ([
+                [
+                  shell.join(' '),
+                  'copy',
+                  shell,
+                  ['first 2', 'host: --- end', 'second 0', ...written, 'host: --- end'],
+                ],
+              ] satisfies [string, string, Shell, string[]][])
+            : []),
         ] satisfies [string, string, Shell, string[]][],
     ),
   )(
@@ -204,12 +215,18 @@ describe.skipIf(!mayMount)('a disk that is full for one line, and has space for 
         writeFileSync(join(disk.path, 'filler'), Buffer.alloc(900 * 1024))
         // The disk was full at arming, too.
         writeFileSync(join(disk.path, 'baseline'), 'ts_ms=1\noom_kill 1')
+        if (part === 'copy') {
+          const sections = `--- meminfo\n${'MemTotal: 1 kB\n'.repeat(600)}`
+          const host = `host-evidence boot=b/1 second=1 by=1:1 platform=linux format=1\n${sections}--- taken\nat=then\nms=1\n--- end\n`
+          writeFileSync(join(disk.path, 'host'), host)
+          writeFileSync(join(disk.path, 'baseline'), 'ts_ms=1\ncomplete=yes\n')
+        }
         const [file, ...args] = [...shell, fixturePath('torn.sh'), assets, disk.path, part] as const
         const ran = await run(file, args)
         expect(ran.stdout.trim().split('\n')).toEqual(lines)
         // The number may be the beginning of a longer one.
         expect(readFileSync(join(disk.path, 'snapshot'), 'utf8')).toMatch(
-          /\n--- baseline\nts_ms=1\n--- end\n$/,
+          /\n--- baseline\nts_ms=1\n(?:complete=yes\n)?--- end\n$/,
         )
       } finally {
         await disk.remove()

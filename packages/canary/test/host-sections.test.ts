@@ -5,7 +5,7 @@ import { recordLayout } from '@iapeer/core/paths'
 import { run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { reconcile } from '../src/index.ts'
-import { presentShells, type Shell } from './by-shell.ts'
+import { hasProgram, presentShells, type Shell } from './by-shell.ts'
 import { deathOf, guarded, type Root, roots, type Watched } from './support.ts'
 
 const newRoot = roots()
@@ -99,20 +99,34 @@ const HEAD = `host-evidence boot=${BOOT} second=${NOW_S} by=4194300:1 platform=l
 const BODY = '--- meminfo\nMemTotal: 1 kB\n--- ps-top-rss\n 1 0 1 00:01 init'
 const taken = (ms: number): string => `--- taken\nat=2026-06-10T15:42:07.200Z\nms=${ms}`
 const whole = (ms = NOW_S * 1_000 + 200): string => `${HEAD}\n${BODY}\n${taken(ms)}\n--- end\n`
+const BASELINE =
+  'ts_ms=1\nmode=guard\ncgroup_v2=/a b\ncgroup_v1=/c\ncgroup_pids=/d\nuptime: 1.00 2.00\ncomplete=yes\n'
 
-/**
- * Returns what a recorder does with a shared file of its second, for a death at .113: `own <role> <file>`, or `copied <time>` and the
- * text, with the count of kills first if the file has it.
- * @param before commands of the shell after the library was loaded
- */
-async function awaited(shell: Shell, root: Root, text: string | undefined, before = ''): Promise<string> {
+interface Shared {
+  /** The shared file. */
+  readonly text: string | undefined
+  /** Commands of the shell after the library was loaded. */
+  readonly before?: string
+  /** The baseline of the recorder; null if it is missing. */
+  readonly baseline?: string | null
+}
+
+/** Runs commands of a recorder with a shared file of its second, for a death at .113, and returns what they print. */
+async function recorder(
+  shell: Shell,
+  root: Root,
+  { text, before = '', baseline = BASELINE }: Shared,
+  commands: string,
+): Promise<string> {
   const deaths = deathsIn(root)
-  mkdirSync(deaths, { recursive: true })
+  const { canaryDir, stateDir } = recordLayout(root)
+  for (const directory of [deaths, canaryDir]) mkdirSync(directory, { recursive: true })
   const path = join(deaths, `host-0a1b2c3d-${NOW_S}.txt`)
   if (text !== undefined) writeFileSync(path, text)
-  const script = `. "$IAPEER_LIB/library.sh"; generation_set; set -f; ${before}
+  if (baseline !== null) writeFileSync(join(canaryDir, 'claude-bob-0123456789abcdef.baseline'), baseline)
+  const script = `. "$IAPEER_LIB/library.sh"; generation_set; set -f; WAIT_RC=137; CAUSE=killed; ${before}
     clock_split ${NOW_S}113; NOW=${NOW_S}113; host_take; host_defer
-    if host_await; then out "copied $HOST_AT"; [ -z "$HOST_KILLS" ] || out "$HOST_KILLS"; out "$HOST_TEXT"; else out "own $HOST_ROLE \${HOST_FILE##*/}"; fi`
+    ${commands}`
   const [file, ...args] = shell
   const env = {
     ...process.env,
@@ -121,7 +135,7 @@ async function awaited(shell: Shell, root: Root, text: string | undefined, befor
     IAPEER_GEN: '0123456789abcdef',
     IAPEER_SERVER: '4194300:1',
     IAPEER_RECORD_DIR: root.recordDir,
-    IAPEER_STATE_DIR: join(root.path, 'state'),
+    IAPEER_STATE_DIR: stateDir,
     IAPEER_PLATFORM: 'linux',
     IAPEER_BOOT: BOOT,
     IAPEER_CLOCK: '',
@@ -130,6 +144,25 @@ async function awaited(shell: Shell, root: Root, text: string | undefined, befor
   expect(result.stderr).toBe('')
   return result.stdout.trimEnd()
 }
+
+/**
+ * Returns what a recorder does with a shared file: `own <role> <file>`, or `copied <time>` and the text, with the count of kills first if
+ * the file has it.
+ */
+const awaited = (shell: Shell, root: Root, text: string | undefined, before = ''): Promise<string> =>
+  recorder(
+    shell,
+    root,
+    { text, before },
+    `if host_await; then
+       out "copied $HOST_AT"; [ -z "$HOST_KILLS" ] || out "$HOST_KILLS"
+       if [ -n "$HOST_COPY" ]; then sed -e 1d -e '/^--- baseline$/,$d' "$HOST_COPY"; else out "$HOST_TEXT"; fi
+     else out "own $HOST_ROLE \${HOST_FILE##*/}"; fi`,
+  )
+
+/** Returns the snapshot that a recorder writes with a shared file. */
+const written = (shell: Shell, root: Root, shared: Shared): Promise<string> =>
+  recorder(shell, root, shared, 'completion_write_snapshot || out "failed $?"; cat "$SNAPSHOT"')
 
 describe.each(presentShells.map((shell): [string, Shell] => [shell.join(' '), shell]))(
   'the sections of another recorder, under %s',
@@ -166,6 +199,54 @@ describe.each(presentShells.map((shell): [string, Shell] => [shell.join(' '), sh
       expect(await awaited(shell, root, whole(), `PATH=${bin}:$PATH;`)).toBe(
         `copied 2026-06-10T15:42:07.200Z\n${BODY}`,
       )
+    })
+
+    it('are part of a whole snapshot, with a section that names the file', async () => {
+      const root = newRoot()
+      const { canaryDir } = recordLayout(root)
+      mkdirSync(canaryDir, { recursive: true })
+      const leader = 'leader_cgroup_v2=/e\n/e memory.max: 7\n'
+      writeFileSync(join(canaryDir, 'claude-bob-0123456789abcdef.leader-cgroup'), leader)
+      const text = await written(shell, root, { text: whole() })
+      expect(section(text, 'baseline')).toBe(`${BASELINE}${leader}`)
+      expect(text).toMatch(
+        /^server-death identity=claude-bob gen=0123456789abcdef ts=2026-06-10T15:42:07.113Z /,
+      )
+      expect(text).toContain(`\n--- shared\nfile=host-0a1b2c3d-${NOW_S}.txt\nat=2026-06-10T15:42:07.200Z\n`)
+      const own = ['baseline', 'limits', 'cgroup', 'taken', 'core', 'end']
+      expect([...sectionsOf(text)].sort()).toEqual(['meminfo', 'ps-top-rss', 'shared', ...own].sort())
+      expect(text).toMatch(/^--- limits\nMax processes .*\nMax open files .*\nMax address space .*\n--- /m)
+      // A program copies the baseline with the sections.
+      expect(sectionsOf(text).indexOf('baseline') < sectionsOf(text).indexOf('cgroup')).toBe(
+        hasProgram(shell),
+      )
+      expect(readdirSync(deathsIn(root)).filter((name) => /part|early/.test(name))).toEqual(
+        hasProgram(shell) ? [] : ['claude-bob-0123456789abcdef.early'],
+      )
+    })
+
+    it.each([
+      ['of an earlier commit', BASELINE.replace('complete=yes\n', ''), 'uptime: 1.00 2.00\n'],
+      ['that a full disk has cut', 'ts_ms=1\ncgroup_pids=/d\noom_kill 1', 'cgroup_pids=/d\n'],
+      ['that is empty', '', '--- baseline\n'],
+      [
+        'that looks complete in its middle',
+        BASELINE.replace('mode', 'complete=yes \nmode'),
+        'uptime: 1.00 2.00\n',
+      ],
+    ])('are followed by a baseline %s', async (_what, baseline, end) => {
+      const text = await written(shell, newRoot(), { text: whole(), baseline })
+      expect(text).toContain(BODY)
+      expect(sectionsOf(text).filter((name) => name === 'baseline')).toHaveLength(1)
+      const known = `--- baseline\n${section(text, 'baseline')}`
+      expect(known.replace('complete=yes\n', '').endsWith(end)).toBe(true)
+      expect(known).not.toContain('oom_kill')
+    })
+
+    it('are followed by the reason if the baseline is missing', async () => {
+      const text = await written(shell, newRoot(), { text: whole(), baseline: null })
+      expect(text).toContain(BODY)
+      expect(text).toMatch(/^--- baseline unavailable: .*\.baseline is not readable$/m)
     })
 
     it('are awaited while their writer is running', async () => {

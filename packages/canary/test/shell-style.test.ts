@@ -104,10 +104,10 @@ it('return codes have names', () => {
   expect(numbers).toEqual([])
 })
 
-it('a claim is parsed and written in one place', () => {
+it('claims are parsed in one place and written in one place', () => {
   const holds = (pattern: RegExp): string[] =>
     scripts.filter(({ text }) => pattern.test(text.replace(/^\s*#.*$/gm, ''))).map(({ name }) => name)
-  expect(holds(/ev=\$EVENT,rec=/)).toEqual(['claim.sh'])
+  expect(holds(/ev=\$EVENT,rec=/)).toEqual(['claim-facts.sh'])
   expect(holds(/rec=\*\)/)).toEqual(['claim.sh'])
 })
 

@@ -20,7 +20,7 @@ async function snapshot(
     chmodSync(join(bin, name), 0o755)
   }
   const script = `
-    . "$ASSETS/library.sh"
+    . "$ASSETS/library.sh"; . "$ASSETS/evidence-baseline.sh"
     generation_set; clock_read; WAIT_RC=1 CAUSE=server-vanished
     mkdir -p "$DEATHS" "$STATE_DIR/canary"; evidence_write_baseline; [ -z "$AFTER_BASELINE" ] || eval "$AFTER_BASELINE"
     evidence_write_early; evidence_write_snapshot || exit 9; cat "$SNAPSHOT"`

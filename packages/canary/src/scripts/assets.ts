@@ -28,7 +28,7 @@ export async function makeDirectories(layout: RecordLayout): Promise<void> {
 /** A line that sources a script of the same directory: `. "$IAPEER_LIB/clock.sh"`. */
 const INCLUDE = /^ *\. "\$IAPEER_LIB\/([a-z-]+\.sh)"$/gm
 /** The libraries that installed scripts source at run time. */
-const SOURCED: ReadonlySet<string> = new Set(['library.sh', 'arming.sh', 'evidence.sh'])
+const SOURCED: ReadonlySet<string> = new Set(['library.sh', 'arming.sh', 'evidence-baseline.sh'])
 
 export interface InstalledScripts {
   /** The text of each script by file name. */

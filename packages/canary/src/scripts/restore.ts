@@ -9,7 +9,7 @@ import { type CanaryRecord, readCanaryRecords } from '../records/state-file.ts'
 import { installAssets, installedScripts } from './assets.ts'
 
 /** The scripts that a running recorder, a witness or an exit hook reads after it was armed. */
-const READ_LATER = ['finish.sh', 'library.sh', 'witness.sh']
+const READ_LATER = ['library.sh', 'witness.sh']
 
 /** Returns whether the scripts of a recorder are missing. Recorders of format 1 have other files in their directory. */
 function isMissing({ lib, format }: CanaryRecord): boolean {
