@@ -8,7 +8,7 @@ import { checkedLayout, type RecordOptions } from '../records/options.ts'
 import { type CanaryRecord, readCanaryRecords } from '../records/state-file.ts'
 import { installAssets, installedScripts } from './assets.ts'
 
-/** The scripts that a running recorder, a witness or an exit hook reads after it was armed. */
+/** The scripts that a witness or an exit hook reads after the recorder was armed; a recorder holds its own open. */
 const READ_LATER = ['library.sh', 'witness.sh']
 
 /** Returns whether the scripts of a recorder are missing. Recorders of format 1 have other files in their directory. */
