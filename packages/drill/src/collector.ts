@@ -1,5 +1,6 @@
 import { compareCount, type Problem } from './expected.ts'
 import type { Kind } from './kinds/index.ts'
+import { ownText } from './own-text.ts'
 import type { StepResult } from './step.ts'
 
 /** What was done of one kind. */
@@ -44,9 +45,10 @@ export class Collector {
     if (recordMs !== undefined) known.recordMs.push(recordMs)
     if (recoveryMs !== undefined) known.recoveryMs.push(recoveryMs)
     this.note({ step, identity, gen, problems })
-    const about = { act: kind.name, number, identity, gen }
-    for (const [of, counts] of allowed)
-      this.allowed.set(of, { counts, result: { kind: 'twice', what: '', ...about, gen: of } })
+    for (const [of, counts] of allowed) {
+      const about = { act: kind.name, number, identity: ownText(identity), gen: ownText(of) }
+      this.allowed.set(about.gen, { counts, result: { kind: 'twice', what: '', ...about } })
+    }
   }
 
   /** Takes what is wrong with an act that is not counted: one of the control. */

@@ -2,6 +2,7 @@ import { closeSync, type FSWatcher, fstatSync, openSync, readSync, statSync, wat
 import { dirname } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { type ExitRecord, parseExitsLog } from '@iapeer/forensics'
+import { ownText } from './own-text.ts'
 
 /** A record, and when it was read. */
 export interface SeenRecord {
@@ -128,7 +129,7 @@ export class RecordFollower {
     const records = whole.flatMap((line) => parseExitsLog(`${line}\n`).records)
     for (const record of records) {
       this.#recent.push({ record, seenMs })
-      const gen = record.gen ?? ''
+      const gen = ownText(record.gen ?? '')
       this.#counts.set(gen, this.countOf(gen) + 1)
     }
     this.#recent = this.#recent.filter((one) => seenMs - one.seenMs < KEEP_MS)

@@ -27,6 +27,7 @@ export {
 export { type ProcessRow, parsePsTable, readProcessTable } from './process-table.ts'
 export { signalProcess } from './signal.ts'
 export { parseSleep, readSleep } from './sleeping.ts'
+export { SMALL_HEAP_FLAGS } from './small-heap.ts'
 export { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts'
 export { stoppedProcesses } from './stopped.ts'
 export { parsePsUsage, readTreeUsage, type TreeUsage } from './tree-usage.ts'
