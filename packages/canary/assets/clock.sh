@@ -45,7 +45,10 @@ clock_check() {
 # with one system call a character, which takes milliseconds on a host with many processors. The one that reads it notes in CLOCK_FILE, in
 # place: boot, uptime in tenths of a second, `btime`, and both again, which differ if the line was replaced while it was read.
 clock_find_boot() {
-  clock_read_uptime || { clock_read_boot; return; }
+  if [ ! -f "$CLOCK_FILE" ] || ! clock_read_uptime; then
+    clock_read_boot
+    return
+  fi
   clock_find_boot_moment="$CLOCK_BOOT ${clock_read_uptime_text%?}" clock_find_boot_line=
   { IFS= read -r clock_find_boot_line <"$CLOCK_FILE"; } 2>/dev/null
   BOOTED_S=${clock_find_boot_line##* }
@@ -54,8 +57,7 @@ clock_find_boot() {
     ;;
   esac
   clock_read_boot || return 1
-  [ ! -f "$CLOCK_FILE" ] ||
-    { out "$clock_find_boot_moment $BOOTED_S $clock_find_boot_moment $BOOTED_S" 1<>"$CLOCK_FILE"; } 2>/dev/null
+  { out "$clock_find_boot_moment $BOOTED_S $clock_find_boot_moment $BOOTED_S" 1<>"$CLOCK_FILE"; } 2>/dev/null
   return 0
 }
 

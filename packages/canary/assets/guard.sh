@@ -122,7 +122,12 @@ record_note "$RC"
 . "$IAPEER_LIB/clock-nap.sh"
 . "$IAPEER_LIB/clock-format.sh"
 . "$IAPEER_LIB/generation-end.sh"
-. "$IAPEER_LIB/settling.sh"
+. "$IAPEER_LIB/logfmt-quote.sh"
+. "$IAPEER_LIB/intent.sh"
+. "$IAPEER_LIB/cause-witness.sh"
+. "$IAPEER_LIB/claim.sh"
+. "$IAPEER_LIB/host-lease.sh"
+. "$IAPEER_LIB/record.sh"
 
 # guard_was_launched: EOF without `failed` means that the launch was not aborted, so the death is recorded
 guard_was_launched() {
@@ -150,7 +155,9 @@ guard_settle() {
 }
 
 guard_settle
-. "$IAPEER_LIB/recording.sh"
+. "$IAPEER_LIB/evidence.sh"
+. "$IAPEER_LIB/host-sections.sh"
+. "$IAPEER_LIB/completion-files.sh"
 . "$IAPEER_LIB/finish.sh"
 finish_run
 exit

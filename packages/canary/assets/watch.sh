@@ -235,14 +235,21 @@ trap '' HUP INT QUIT TERM PIPE
 . "$IAPEER_LIB/generation-end.sh"
 . "$IAPEER_LIB/claim-facts.sh"
 . "$IAPEER_LIB/record-note.sh"
-. "$IAPEER_LIB/settling.sh"
+. "$IAPEER_LIB/logfmt-quote.sh"
+. "$IAPEER_LIB/intent.sh"
+. "$IAPEER_LIB/cause-witness.sh"
+. "$IAPEER_LIB/claim.sh"
+. "$IAPEER_LIB/host-lease.sh"
+. "$IAPEER_LIB/record.sh"
 watch_set
 watch_take_lease
 watch_arm
 watch_wait
 WATCH_CODE=$?
 watch_settle
-. "$IAPEER_LIB/recording.sh"
+. "$IAPEER_LIB/evidence.sh"
+. "$IAPEER_LIB/host-sections.sh"
+. "$IAPEER_LIB/completion-files.sh"
 . "$IAPEER_LIB/finish.sh"
 finish_run
 exit

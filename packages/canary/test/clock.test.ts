@@ -11,10 +11,8 @@ const BLANK = `\n${' '.repeat(120)}\n`
 const NOTE = '0a1b2c3d 12345.6 1781106127'
 const REAL = /^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]
 
-/** Returns when this boot began, as a recorder finds it at the uptime 12345.67, and the file that recorders share. */
-async function found(shell: Shell, text: string | undefined): Promise<[string, string | undefined]> {
-  const file = join(newRoot().path, 'clock')
-  if (text !== undefined) writeFileSync(file, text)
+/** Returns when this boot began, as a recorder finds it at the uptime 12345.67. @param file the one that recorders share */
+async function foundWith(shell: Shell, file: string): Promise<string> {
   const script = `. "$A/codes.sh"; . "$A/logfmt.sh"; . "$A/clock.sh"
     CLOCK_FILE=$1 CLOCK_BOOT=0a1b2c3d
     clock_read_uptime() { clock_read_uptime_text=12345.67; }
@@ -24,6 +22,14 @@ async function found(shell: Shell, text: string | undefined): Promise<[string, s
     env: { ...process.env, A: assets },
   })
   expect(done.stderr).toBe('')
+  return done.stdout.trim()
+}
+
+/** Returns the same with a file of this text, and what it contains then. */
+async function found(shell: Shell, text: string | undefined): Promise<[string, string | undefined]> {
+  const file = join(newRoot().path, 'clock')
+  if (text !== undefined) writeFileSync(file, text)
+  const boot = await foundWith(shell, file)
   let kept: string | undefined
   try {
     kept = readFileSync(file, 'utf8')
@@ -31,7 +37,7 @@ async function found(shell: Shell, text: string | undefined): Promise<[string, s
   } catch {
     // It did not exist, and was not made.
   }
-  return [done.stdout.trim(), kept]
+  return [boot, kept]
 }
 
 describe.each(presentShells.map((shell): [string, Shell] => [shell.join(' '), shell]))(
@@ -56,6 +62,12 @@ describe.each(presentShells.map((shell): [string, Shell] => [shell.join(' '), sh
       expect(boot).toBe(REAL)
       const note = `0a1b2c3d 12345.6 ${REAL} 0a1b2c3d 12345.6 ${REAL}\n`
       expect(kept).toBe(note + text.slice(note.length))
+    })
+
+    it('is read from the kernel with a pipe in place of the file, which nobody writes to', async () => {
+      const path = join(newRoot().path, 'pipe')
+      await run('mkfifo', [path])
+      expect(await foundWith(shell, path)).toBe(REAL)
     })
 
     it('is read from the kernel without a file, and makes none', async () => {
