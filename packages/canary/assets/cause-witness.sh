@@ -2,18 +2,6 @@
 # Cause: why a server or a leader died, as far as the recorder knows at that moment. Sourced; starts no process.
 . "$IAPEER_LIB/cause-table.sh"
 
-# cause_read_witness FROM TO -> WITNESS_TIME (epoch milliseconds): a kill command was seen between these epoch seconds
-cause_read_witness() {
-  WITNESS_TIME=
-  [ -r "$WITNESS" ] || return 1
-  # shellcheck disable=SC2034 # the words before and after the time
-  { read -r cause_read_witness_word WITNESS_TIME cause_read_witness_rest <"$WITNESS"; } 2>/dev/null
-  WITNESS_TIME=${WITNESS_TIME#ts_ms=}
-  case $WITNESS_TIME in *[!0-9]*) return 1 ;; esac
-  [ ${#WITNESS_TIME} -eq 13 ] || return 1
-  [ "${WITNESS_TIME%???}" -ge "$1" ] && [ "${WITNESS_TIME%???}" -le "$2" ]
-}
-
 # cause_has_witness: a kill command was seen at most two seconds before NOW. Compares seconds and milliseconds separately, for
 # shells with 32-bit arithmetic.
 cause_has_witness() {

@@ -57,7 +57,10 @@ clock_find_boot() {
     ;;
   esac
   clock_read_boot || return 1
+  # A note that cannot be written costs the others some time, but nothing is missing from a record.
+  clock_find_boot_failed=${OUT_FAILED:-}
   { out "$clock_find_boot_moment $BOOTED_S $clock_find_boot_moment $BOOTED_S" 1<>"$CLOCK_FILE"; } 2>/dev/null
+  OUT_FAILED=$clock_find_boot_failed
   return 0
 }
 

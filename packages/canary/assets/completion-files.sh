@@ -1,16 +1,18 @@
 # shellcheck shell=sh disable=SC2034,SC2153,SC2154
 # Completion: writes the snapshot of a death, and removes the files of a generation. Sourced.
 
-# completion_write_snapshot: begins with the early sections that the recorder wrote, if it wrote them
+# completion_write_snapshot: begins with the early sections that a recorder wrote, if one did
 completion_write_snapshot() {
   evidence_has_early && EARLY_DONE=1
   host_look
   host_await
   if [ -n "$HOST_COPY" ]; then
     command eval evidence_complete_copy 2>/dev/null && return 0
-    HOST_COPY='' HOST_COPIED='' HOST_UNCOPIED=1
+    HOST_COPY='' HOST_COPIED='' HOST_UNCOPIED=1 BASELINE_COPIED=
     host_await
   fi
+  # A copy that was not completed takes the space of what follows.
+  [ ! -s "$SNAPSHOT.$$.part" ] || { command : >"$SNAPSHOT.$$.part"; } 2>/dev/null
   evidence_write_early || return "$UNWRITABLE"
   evidence_write_snapshot
 }

@@ -50,13 +50,28 @@ completion_heal_log() {
   [ -z "$(tail -c 1 "$RECORD_DIR/exits.log" 2>/dev/null)" ] || { echo >>"$RECORD_DIR/exits.log"; } 2>/dev/null
 }
 
+# completion_take_part: makes $EARLY from what a lost recorder has copied to a temporary file, up to the time of its own sections
+completion_take_part() {
+  evidence_has_early && return 0
+  BASELINE_COPIED=
+  set +f
+  set -- "$SNAPSHOT".*.part
+  set -f
+  for completion_take_part_file in "$@"; do
+    [ -s "$completion_take_part_file" ] || continue
+    { LC_ALL=C sed -n -e '/^--- taken$/{' -e p -e n -e p -e q -e '}' -e p "$completion_take_part_file" >"$EARLY"; } 2>/dev/null
+    evidence_has_early && return 0
+  done
+  rm -f "$EARLY"
+}
+
 # completion_run: writes the missing line or snapshot of a claim whose recorder is gone. 0 complete; UNWRITABLE; LATER another
 # process is doing it
 completion_run() {
   lease_take "$CLAIM.takeover" || return "$LATER"
   completion_run_code=0
   completion_has_line || { completion_heal_log && record_write_line; } || completion_run_code=$UNWRITABLE
-  completion_has_snapshot || completion_write_snapshot || completion_run_code=$UNWRITABLE
+  completion_has_snapshot || { completion_take_part && completion_write_snapshot; } || completion_run_code=$UNWRITABLE
   if [ "$completion_run_code" -eq 0 ]; then
     completion_forget
     set +f

@@ -3,7 +3,8 @@
 #
 # Inputs   the variables of generation.sh, WAIT_RC and CAUSE, and the commands of the platform
 # Outputs  $SNAPSHOT (written to a temporary file and renamed; its last line is `--- end`), which begins with
-#          $EARLY: the sections that need no process, kept until a process can be started for the rest
+#          $EARLY: the sections that need no process, kept until a process can be started for the rest. A snapshot that begins with
+#          a copy (host_copy) has no such file; a lost recorder leaves its temporary file (completion_take_part)
 # A command runs for at most 200 ms (ps: 1 s). A section without content is `--- <name> unavailable: <why>`.
 
 . "$IAPEER_LIB/evidence-counters.sh"
@@ -136,7 +137,7 @@ evidence_write_early() {
       evidence_write_own
     } >"$EARLY"
   } 2>/dev/null || return 1
-  EARLY_DONE=1 HOST_COPIED=${HOST_TEXT:+1}
+  EARLY_DONE=1 HOST_COPIED=${HOST_TEXT:+1} BASELINE_COPIED=
 }
 
 # evidence_write_own: the sections of this server, and the time. It is not written if anything before it is missing.
@@ -147,13 +148,14 @@ evidence_write_own() {
   [ -z "$OUT_FAILED" ] && out "at=$ISO"
 }
 
-# evidence_has_early -> HOST_COPIED: 0 if $EARLY of an earlier recorder is complete
+# evidence_has_early -> HOST_COPIED, BASELINE_COPIED: 0 if $EARLY of an earlier recorder is complete
 evidence_has_early() {
   evidence_has_early_whole='' evidence_has_early_taken=
   {
     while read -r evidence_has_early_line; do
       case $evidence_has_early_line in
         '--- shared') HOST_COPIED=1 ;;
+        '--- baseline') BASELINE_COPIED=1 ;;
         '--- taken') evidence_has_early_taken=1 ;;
         at=*) evidence_has_early_whole=$evidence_has_early_taken ;;
       esac
@@ -210,7 +212,7 @@ evidence_write_rest() {
   fi
   case $PLATFORM in darwin) evidence_write_rest_darwin ;; *) evidence_write_cores ;; esac
   [ -n "$HOST_COPIED" ] || out "$HOST_PROCESSES"
-  if [ -z "$HOST_COPY" ]; then
+  if [ -z "$BASELINE_COPIED" ]; then
     evidence_write_file baseline "$BASELINE"
     evidence_print_leader
   fi
@@ -230,7 +232,7 @@ evidence_write_whole() {
 
 # evidence_complete_copy: completes what host_copy has begun. 0 the snapshot is written
 evidence_complete_copy() {
-  HOST_COPIED=1
+  HOST_COPIED=1 BASELINE_COPIED=1
   { evidence_print_leader && host_print_source && evidence_write_own && evidence_write_rest; } >>"$HOST_COPY" && LC_ALL=C mv -f "$HOST_COPY" "$SNAPSHOT"
 }
 

@@ -27,11 +27,6 @@ generation_note_seen() {
   clock_split "$NOW"
 }
 
-generation_is_gone() {
-  process_check "$SERVER"
-  [ "$ID_STATE" = gone ]
-}
-
 # generation_is_dismissed: the marker names this very recorder; a stale one for another recorder does not count
 generation_is_dismissed() {
   generation_is_dismissed_for=

@@ -31,6 +31,7 @@ guard_start_server() {
       IAPEER_SERVER IAPEER_RECORDER IAPEER_CLOCK
     set -- ${IAPEER_SETSID:+"$IAPEER_SETSID"} "$IAPEER_TMUX" -S "$IAPEER_SOCKET" -f /dev/null -D
     unset IAPEER_SETSID IAPEER_TMUX IAPEER_SOCKET
+    [ "${MALLOC_TOP_PAD_:-}" != 262144 ] || unset MALLOC_TOP_PAD_
     exec "$@"
   ) </dev/null >"$IAPEER_STATE_DIR/canary/$IAPEER_IDENTITY-$IAPEER_GEN.$$.out" 2>&1 &
 }
@@ -38,7 +39,7 @@ guard_start_server() {
 # guard_clear_environment: unsets variables that the recorder's functions read before they set them
 guard_clear_environment() {
   unset CGROUP_V1 CGROUP_V2 CGROUP_PIDS CGROUP_ROOT SYSTEMD_DIR SYSTEM_REPORTS ARMED SIGNAL EARLY_DONE FORK_FAILED LINE_TORN \
-    KNOWN_TIME SOCKET_ID
+    KNOWN_TIME SOCKET_ID MALLOC_TOP_PAD_
   PATH=$IAPEER_SCRIPT_PATH
   LC_ALL=C
 }

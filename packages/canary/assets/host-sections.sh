@@ -100,10 +100,8 @@ host_copy() {
     # Not in a function, for which the shell would start one more process.
     host_copy_facts=$(LC_ALL=C sed -n "$HOST_PROGRAM" "$HOST_FILE" "$BASELINE" 3>&1 >&4 4>&-) || host_copy_facts=
   } >"$SNAPSHOT.$$.part" 4>&1
-  case $OUT_FAILED$host_copy_facts in
-    "--- taken$HOST_NEWLINE"*"at="*"${HOST_NEWLINE}ms="*"$HOST_NEWLINE--- end$HOST_NEWLINE"*"${HOST_NEWLINE}complete=yes") ;;
-    *) return 1 ;;
-  esac
+  host_copy_whole='' host_copy_baseline=
+  # In any order: BusyBox opens the descriptor once for each `w`.
   while [ -n "$host_copy_facts" ]; do
     host_copy_line=${host_copy_facts%%"$HOST_NEWLINE"*}
     host_copy_facts=${host_copy_facts#"$host_copy_line"}
@@ -112,11 +110,14 @@ host_copy() {
       at=*) HOST_AT=${host_copy_line#at=} ;;
       ms=*) HOST_MS=${host_copy_line#ms=} ;;
       'oom_kill '*) HOST_KILLS=$host_copy_line ;;
+      '--- end') host_copy_whole=1 ;;
       cgroup_v2=*) CGROUP_V2=${host_copy_line#*=} ;;
       cgroup_v1=*) CGROUP_V1=${host_copy_line#*=} ;;
       cgroup_pids=*) CGROUP_PIDS=${host_copy_line#*=} ;;
+      'complete=yes') host_copy_baseline=1 ;;
     esac
   done
+  [ "$OUT_FAILED:$host_copy_whole$host_copy_baseline" = :11 ] || return 1
   HOST_COPY=$SNAPSHOT.$$.part
 }
 

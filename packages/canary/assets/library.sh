@@ -15,6 +15,7 @@
 . "$IAPEER_LIB/logfmt-quote.sh"
 . "$IAPEER_LIB/intent.sh"
 . "$IAPEER_LIB/cause-witness.sh"
+. "$IAPEER_LIB/cause-time.sh"
 . "$IAPEER_LIB/claim.sh"
 . "$IAPEER_LIB/host-lease.sh"
 . "$IAPEER_LIB/record.sh"

@@ -1,7 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2153
-# Process: whether a process that was noted is running, and the identity of this boot. Sourced; starts a process only without /proc.
-#
-# Output   BOOT     <boot id>/<start token of pid 1>, `-` for a part that cannot be read
+# Process: whether a process that was noted is running. Sourced; starts a process only without /proc.
 
 # process_check PID:TOKEN -> ID_STATE alive | gone | unknown; a zombie or another process with this pid is gone
 process_check() {
@@ -17,15 +15,4 @@ process_check() {
     unknown) ID_STATE=unknown ;;
     *) ID_STATE=gone ;;
   esac
-}
-
-process_read_boot() {
-  BOOT=-
-  if [ -r /proc/self/stat ]; then
-    { read -r BOOT </proc/sys/kernel/random/boot_id; } 2>/dev/null
-  else
-    BOOT='ps'
-  fi
-  process_read 1
-  BOOT=${BOOT:--}/${P_TOKEN:--}
 }

@@ -111,6 +111,18 @@ settle_is_young() {
   [ $settle_is_young_age -lt $((YOUNG_MS / 1000)) ]
 }
 
+# settle_read_boot -> BOOT: <boot id>/<start token of pid 1>, `-` for a part that cannot be read
+settle_read_boot() {
+  BOOT=-
+  if [ -r /proc/self/stat ]; then
+    { read -r BOOT </proc/sys/kernel/random/boot_id; } 2>/dev/null
+  else
+    BOOT='ps'
+  fi
+  process_read 1
+  BOOT=${BOOT:--}/${P_TOKEN:--}
+}
+
 # settle_processes -> RC (lost | boot): 0 recorder and server are gone; else the outcome has been printed
 settle_processes() {
   if [ -n "$KNOWN_RECORDER" ] && [ "$ARMED_BOOT" != - ]; then
@@ -121,7 +133,7 @@ settle_processes() {
       return
     fi
   fi
-  process_read_boot
+  settle_read_boot
   if [ "$BOOT" != "$ARMED_BOOT" ]; then
     : at settle looking other-boot
     RC=boot

@@ -66,10 +66,15 @@ watch_write_state() {
   return 1
 }
 
+watch_is_gone() {
+  process_check "$SERVER"
+  [ "$ID_STATE" = gone ]
+}
+
 # watch_look_gone COUNT SECONDS: 0 the server is gone. Repeats the check COUNT times, SECONDS apart.
 watch_look_gone() {
   watch_look_gone_left=$1
-  while ! generation_is_gone; do
+  while ! watch_is_gone; do
     [ "$watch_look_gone_left" -gt 0 ] || return 1
     watch_look_gone_left=$((watch_look_gone_left - 1))
     clock_nap "$2"
@@ -110,7 +115,7 @@ watch_take_lease() {
 # watch_arm: reports `spawned` only once armed. If a running server accepts no client (it is unresponsive, or the pipe cannot
 # be made), the watch polls its process.
 watch_arm() {
-  if generation_is_gone; then
+  if watch_is_gone; then
     : at watch arming server-gone
     watch_give_up 'the server exited before the watch was set up'
   fi
@@ -186,7 +191,7 @@ watch_poll() {
   watch_stop_client
   watch_poll_left=5
   while [ $watch_poll_left -gt 0 ]; do
-    if generation_is_gone; then
+    if watch_is_gone; then
       : at watch polling server-gone
       return 0
     fi

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
@@ -16,7 +16,7 @@ async function foundWith(shell: Shell, file: string): Promise<string> {
   const script = `. "$A/codes.sh"; . "$A/logfmt.sh"; . "$A/clock.sh"
     CLOCK_FILE=$1 CLOCK_BOOT=0a1b2c3d
     clock_read_uptime() { clock_read_uptime_text=12345.67; }
-    clock_find_boot && echo "$BOOTED_S"`
+    clock_find_boot && echo "$BOOTED_S$OUT_FAILED"`
   const [command, ...args] = shell
   const done = await run(command, [...args, '-c', script, 'sh', file], {
     env: { ...process.env, A: assets },
@@ -64,9 +64,15 @@ describe.each(presentShells.map((shell): [string, Shell] => [shell.join(' '), sh
       expect(kept).toBe(note + text.slice(note.length))
     })
 
-    it('is read from the kernel with a pipe in place of the file, which nobody writes to', async () => {
+    it('is read from the kernel with a pipe in place of the file', async () => {
       const path = join(newRoot().path, 'pipe')
       await run('mkfifo', [path])
+      expect(await foundWith(shell, path)).toBe(REAL)
+    })
+
+    it('is read from the kernel with a file that cannot be written: nothing is missing from a record', async () => {
+      const path = join(newRoot().path, 'link')
+      symlinkSync('/proc/self/limits', path)
       expect(await foundWith(shell, path)).toBe(REAL)
     })
 

@@ -178,6 +178,31 @@ describe.skipIf(process.platform !== 'linux')('where no descriptor is left at th
   })
 })
 
+describe('a guard that gets no more memory', () => {
+  it('writes the line of a death', async () => {
+    const bob = await guarded(newRoot())
+    const { pid } = recordOf(bob)?.recorder ?? { pid: 0 }
+    const size = Number(/^VmSize:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1])
+    await run('prlimit', ['--pid', `${pid}`, `--as=${size * 1024}:`])
+    const killedAt = await kill(bob)
+    const line = await until('the line', () => exits(bob.recordDir)[0])
+    expect(line).toMatchObject({ cause: 'killed', signal: 'SIGKILL', wait_rc: '137' })
+    expect(msFrom(killedAt, line['ts'])).toBeLessThan(1_500)
+    // Its programs had none either: it tries again every second, or the next command does.
+    await run('prlimit', ['--pid', `${pid}`, '--as=unlimited:'])
+    await until('its settling', async () => (await reconcile(bob)).length === 0)
+    expect(await deathOf(bob)).toMatchObject({ cause: 'killed' })
+  })
+
+  it('keeps the memory that it reserves from its server', async () => {
+    const bob = await guarded(newRoot())
+    const { stdout } = await bob.server.tmux('show-environment', '-g')
+    expect(stdout).not.toContain('MALLOC_TOP_PAD_')
+    const eve = await guarded(newRoot(), { env: { ...process.env, MALLOC_TOP_PAD_: '4096' } })
+    expect((await eve.server.tmux('show-environment', '-g')).stdout).toContain('MALLOC_TOP_PAD_=4096\n')
+  })
+})
+
 describe.skipIf(!mayMount)('a disk that is full for one line, and has space for the next', () => {
   const written = ['early: at=now', 'snapshot: --- end']
   it.each(
@@ -201,7 +226,14 @@ describe.skipIf(!mayMount)('a disk that is full for one line, and has space for 
                   shell.join(' '),
                   'copy',
                   shell,
-                  ['first 2', 'host: --- end', 'second 0', ...written, 'host: --- end'],
+                  [
+                    'first 2',
+                    'early: MemTotal: 1 kB',
+                    'host: --- end',
+                    'second 0',
+                    ...written,
+                    'host: --- end',
+                  ],
                 ],
               ] satisfies [string, string, Shell, string[]][])
             : []),

@@ -1,4 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { recordLayout } from '@iapeer/core/paths'
@@ -6,7 +15,7 @@ import { run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { reconcile } from '../src/index.ts'
 import { hasProgram, presentShells, type Shell } from './by-shell.ts'
-import { deathOf, guarded, type Root, roots, type Watched } from './support.ts'
+import { deathOf, guarded, killRecorder, type Root, roots, type Watched } from './support.ts'
 
 const newRoot = roots()
 const assets = fileURLToPath(new URL('../assets', import.meta.url))
@@ -59,6 +68,38 @@ describe('deaths of one second', () => {
       // Sections that were read before this death do not count for it.
       expect(Date.parse(at)).toBeGreaterThanOrEqual(Date.parse(died))
     }
+  })
+
+  it('are completed from what their recorders had copied when they were lost', async () => {
+    const root = newRoot()
+    const bin = join(root.path, 'bin')
+    mkdirSync(bin)
+    // Snapshots are not moved to their place while the recorders live.
+    const mv = '#!/bin/sh\ncase "$*" in *server-deaths*) sleep 1; exit 1 ;; esac\nexec /bin/mv "$@"\n'
+    writeFileSync(join(bin, 'mv'), mv, { mode: 0o755 })
+    process.env['IAPEER_SCRIPT_PATH'] = `${bin}:/usr/bin:/bin`
+    root.track(() => delete process.env['IAPEER_SCRIPT_PATH'])
+    const peers: Watched[] = []
+    for (const name of ['a', 'b', 'c'])
+      peers.push(await guarded(root, { identity: `claude-${name}`, socketPath: root.socket(name) }))
+    await until('the beginning of a second', () => Date.now() % 1_000 < 300)
+    for (const peer of peers) peer.server.kill('SIGKILL')
+    const parts = () => readdirSync(deathsIn(root)).filter((name) => name.endsWith('.part'))
+    const isTaken = (name: string) => readFileSync(join(deathsIn(root), name), 'utf8').includes('\n--- end\n')
+    await until('the copies', () => parts().length === peers.length && parts().every(isTaken))
+    for (const peer of peers) await killRecorder(peer)
+    delete process.env['IAPEER_SCRIPT_PATH']
+    // The programs that they have started end, and what is read now is much newer.
+    await new Promise((resolve) => setTimeout(resolve, 2_500))
+    await until('the settling', async () => (await reconcile(root)).length === 0)
+    for (const text of await Promise.all(peers.map(snapshotOf))) {
+      const [, died = ''] = / ts=(\S+) /.exec(text) ?? []
+      const [, at = ''] = /^at=(\S+)$/m.exec(section(text, 'taken')) ?? []
+      expect(Date.parse(at) - Date.parse(died)).toBeLessThan(2_000)
+      const names = sectionsOf(text)
+      expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
+    }
+    expect(parts()).toEqual([])
   })
 
   it('share nothing with deaths of another second', async () => {
@@ -224,6 +265,48 @@ describe.each(presentShells.map((shell): [string, Shell] => [shell.join(' '), sh
         hasProgram(shell) ? [] : ['claude-bob-0123456789abcdef.early'],
       )
     })
+
+    it('are kept by a recorder that is lost before its snapshot is complete', async () => {
+      const root = newRoot()
+      const before = 'evidence_write_rest() { out "--- systemd"; out half; exit 0; };'
+      expect(await recorder(shell, root, { text: whole(), before }, 'completion_write_snapshot')).toBe('')
+      rmSync(join(deathsIn(root), `host-0a1b2c3d-${NOW_S}.txt`))
+      const finish = 'HOST_ROLE=; completion_take_part && completion_write_snapshot; cat "$SNAPSHOT"'
+      const text = await recorder(shell, root, { text: undefined }, finish)
+      expect(text).toContain(`\n${BODY}\n--- `)
+      const own = ['baseline', 'limits', 'cgroup', 'taken', 'core', 'end']
+      expect([...sectionsOf(text)].sort()).toEqual(['meminfo', 'ps-top-rss', 'shared', ...own].sort())
+      expect(section(text, 'baseline')).toBe(BASELINE)
+    })
+
+    it('are read by a recorder that finishes for one that was lost before it had copied them', async () => {
+      const root = newRoot()
+      mkdirSync(deathsIn(root), { recursive: true })
+      const part = join(deathsIn(root), 'claude-bob-0123456789abcdef.txt.1.part')
+      writeFileSync(
+        part,
+        `server-death identity=claude-bob\n${BODY}\n--- baseline\nts_ms=1\n--- shared\nfile=x\n`,
+      )
+      const finish = 'HOST_ROLE=; completion_take_part && completion_write_snapshot; cat "$SNAPSHOT"'
+      const text = await recorder(shell, root, { text: undefined }, finish)
+      expect(text).not.toContain('--- shared')
+      expect(section(text, 'baseline')).toBe(BASELINE)
+      expect(text).toMatch(/\n--- end$/)
+    })
+
+    it.runIf(hasProgram(shell) && existsSync('/bin/busybox'))(
+      'are copied by the sed of BusyBox too',
+      async () => {
+        const root = newRoot()
+        const bin = join(root.path, 'bin')
+        mkdirSync(bin)
+        symlinkSync('/bin/busybox', join(bin, 'sed'))
+        const text = await written(shell, root, { text: whole(), before: `PATH=${bin}:$PATH;` })
+        expect(section(text, 'baseline')).toBe(BASELINE)
+        expect(text).toContain(`\n${BODY}\n--- baseline\n`)
+        expect(sectionsOf(text).filter((name) => name === 'shared')).toHaveLength(1)
+      },
+    )
 
     it.each([
       ['of an earlier commit', BASELINE.replace('complete=yes\n', ''), 'uptime: 1.00 2.00\n'],
