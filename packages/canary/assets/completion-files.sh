@@ -8,7 +8,7 @@ completion_write_snapshot() {
   host_await
   if [ -n "$HOST_COPY" ]; then
     command eval evidence_complete_copy 2>/dev/null && return 0
-    HOST_COPY='' HOST_COPIED='' HOST_UNCOPIED=1 BASELINE_COPIED=
+    HOST_COPY='' HOST_COPIED='' HOST_UNCOPIED=1
     host_await
   fi
   # A copy that was not completed takes the space of what follows.

@@ -50,19 +50,40 @@ completion_heal_log() {
   [ -z "$(tail -c 1 "$RECORD_DIR/exits.log" 2>/dev/null)" ] || { echo >>"$RECORD_DIR/exits.log"; } 2>/dev/null
 }
 
-# completion_take_part: makes $EARLY from what a lost recorder has copied to a temporary file, up to the time of its own sections
+# completion_take_whole: moves a snapshot to its place that a lost recorder has written to its end. 1 there is none
+completion_take_whole() {
+  completion_list_parts
+  for completion_take_whole_part in $PARTS; do
+    [ "$(sed -n '$p' "$SNAPSHOT.$completion_take_whole_part.part" 2>/dev/null)" = '--- end' ] || continue
+    mv -f "$SNAPSHOT.$completion_take_whole_part.part" "$SNAPSHOT" && return 0
+  done
+  return 1
+}
+
+# completion_take_part: makes $EARLY from what a lost recorder has copied, up to the time of its own sections, without the baseline,
+# which is written later. 1 it cannot be copied now
 completion_take_part() {
   evidence_has_early && return 0
-  BASELINE_COPIED=
-  set +f
-  set -- "$SNAPSHOT".*.part
-  set -f
-  for completion_take_part_file in "$@"; do
-    [ -s "$completion_take_part_file" ] || continue
-    { LC_ALL=C sed -n -e '/^--- taken$/{' -e p -e n -e p -e q -e '}' -e p "$completion_take_part_file" >"$EARLY"; } 2>/dev/null
+  completion_list_parts
+  for completion_take_part_one in $PARTS; do
+    LC_ALL=C sed -n -e '/^--- baseline$/,/^--- shared$/{' -e '/^--- shared$/!d' -e '}' \
+      -e '/^--- taken$/{' -e p -e n -e p -e q -e '}' -e p "$SNAPSHOT.$completion_take_part_one.part" >"$EARLY" || { [ $? -eq 127 ] || return 1; }
     evidence_has_early && return 0
   done
-  rm -f "$EARLY"
+  [ -z "$PARTS" ] || rm -f "$EARLY"
+}
+
+# completion_list_parts -> PARTS: the pids of the recorders that have left a temporary file
+completion_list_parts() {
+  PARTS=
+  set +f
+  for completion_list_parts_file in "$SNAPSHOT".*.part; do
+    completion_list_parts_pid=${completion_list_parts_file#"$SNAPSHOT."}
+    completion_list_parts_pid=${completion_list_parts_pid%.part}
+    case $completion_list_parts_pid in '' | *[!0-9]*) continue ;; esac
+    [ ! -s "$completion_list_parts_file" ] || [ ! -f "$completion_list_parts_file" ] || PARTS="$PARTS $completion_list_parts_pid"
+  done
+  set -f
 }
 
 # completion_run: writes the missing line or snapshot of a claim whose recorder is gone. 0 complete; UNWRITABLE; LATER another
@@ -71,7 +92,8 @@ completion_run() {
   lease_take "$CLAIM.takeover" || return "$LATER"
   completion_run_code=0
   completion_has_line || { completion_heal_log && record_write_line; } || completion_run_code=$UNWRITABLE
-  completion_has_snapshot || { completion_take_part && completion_write_snapshot; } || completion_run_code=$UNWRITABLE
+  completion_has_snapshot || completion_take_whole || { command eval completion_take_part 2>/dev/null && completion_write_snapshot; } ||
+    completion_run_code=$UNWRITABLE
   if [ "$completion_run_code" -eq 0 ]; then
     completion_forget
     set +f

@@ -137,7 +137,7 @@ evidence_write_early() {
       evidence_write_own
     } >"$EARLY"
   } 2>/dev/null || return 1
-  EARLY_DONE=1 HOST_COPIED=${HOST_TEXT:+1} BASELINE_COPIED=
+  EARLY_DONE=1 HOST_COPIED=${HOST_TEXT:+1}
 }
 
 # evidence_write_own: the sections of this server, and the time. It is not written if anything before it is missing.
@@ -148,20 +148,20 @@ evidence_write_own() {
   [ -z "$OUT_FAILED" ] && out "at=$ISO"
 }
 
-# evidence_has_early -> HOST_COPIED, BASELINE_COPIED: 0 if $EARLY of an earlier recorder is complete
+# evidence_has_early -> HOST_COPIED: 0 if $EARLY of an earlier recorder is complete
 evidence_has_early() {
-  evidence_has_early_whole='' evidence_has_early_taken=
+  HOST_COPIED='' evidence_has_early_whole='' evidence_has_early_taken='' evidence_has_early_shared=
   {
     while read -r evidence_has_early_line; do
       case $evidence_has_early_line in
-        '--- shared') HOST_COPIED=1 ;;
-        '--- baseline') BASELINE_COPIED=1 ;;
+        '--- shared') evidence_has_early_shared=1 ;;
         '--- taken') evidence_has_early_taken=1 ;;
         at=*) evidence_has_early_whole=$evidence_has_early_taken ;;
       esac
     done <"$EARLY"
   } 2>/dev/null
-  [ -n "$evidence_has_early_whole" ]
+  [ -n "$evidence_has_early_whole" ] || return 1
+  HOST_COPIED=$evidence_has_early_shared
 }
 
 # evidence_write_processes: without arguments, which can hold secrets. When many servers die at once, ps is slow.
@@ -212,7 +212,7 @@ evidence_write_rest() {
   fi
   case $PLATFORM in darwin) evidence_write_rest_darwin ;; *) evidence_write_cores ;; esac
   [ -n "$HOST_COPIED" ] || out "$HOST_PROCESSES"
-  if [ -z "$BASELINE_COPIED" ]; then
+  if [ -z "$HOST_COPY" ]; then
     evidence_write_file baseline "$BASELINE"
     evidence_print_leader
   fi
@@ -232,7 +232,7 @@ evidence_write_whole() {
 
 # evidence_complete_copy: completes what host_copy has begun. 0 the snapshot is written
 evidence_complete_copy() {
-  HOST_COPIED=1 BASELINE_COPIED=1
+  HOST_COPIED=1
   { evidence_print_leader && host_print_source && evidence_write_own && evidence_write_rest; } >>"$HOST_COPY" && LC_ALL=C mv -f "$HOST_COPY" "$SNAPSHOT"
 }
 

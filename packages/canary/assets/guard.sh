@@ -31,7 +31,7 @@ guard_start_server() {
       IAPEER_SERVER IAPEER_RECORDER IAPEER_CLOCK
     set -- ${IAPEER_SETSID:+"$IAPEER_SETSID"} "$IAPEER_TMUX" -S "$IAPEER_SOCKET" -f /dev/null -D
     unset IAPEER_SETSID IAPEER_TMUX IAPEER_SOCKET
-    [ "${MALLOC_TOP_PAD_:-}" != 262144 ] || unset MALLOC_TOP_PAD_
+    [ "${MALLOC_TOP_PAD_:-}" != 524288 ] || unset MALLOC_TOP_PAD_
     exec "$@"
   ) </dev/null >"$IAPEER_STATE_DIR/canary/$IAPEER_IDENTITY-$IAPEER_GEN.$$.out" 2>&1 &
 }

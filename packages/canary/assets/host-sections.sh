@@ -59,7 +59,8 @@ host_read() {
     command eval host_copy 2>/dev/null && return 0
     ;;
   esac
-  host_read_lines
+  # A shell that gets no memory for the text would exit.
+  command eval host_read_lines 2>/dev/null
 }
 
 # host_read_head -> HOST_WRITER: 0 the file is of this boot, second and platform, and more than its head is written
@@ -117,7 +118,11 @@ host_copy() {
       'complete=yes') host_copy_baseline=1 ;;
     esac
   done
-  [ "$OUT_FAILED:$host_copy_whole$host_copy_baseline" = :11 ] || return 1
+  if [ "$OUT_FAILED:$host_copy_whole$host_copy_baseline" != :11 ]; then
+    # Of a baseline that may be cut.
+    unset CGROUP_V2 CGROUP_V1 CGROUP_PIDS
+    return 1
+  fi
   HOST_COPY=$SNAPSHOT.$$.part
 }
 
@@ -167,6 +172,9 @@ host_take_sections() {
   clock_format_present
   HOST_REST=$(evidence_write_host_rest)
   HOST_PROCESSES=$(evidence_write_processes)
+  # Without memory, some programs start and others do not. The others have their own, and read the sections themselves.
+  host_take_sections_whole=$HOST_REST
+  case $PLATFORM:$HOST_REST in linux:) HOST_REST='--- kernel-log unavailable: no program could read it' ;; esac
   [ "$HOST_ROLE" = ours ] || return 0
   HOST_ROLE='' host_take_sections_failed=$OUT_FAILED OUT_FAILED=
   {
@@ -178,7 +186,7 @@ host_take_sections() {
       [ "$PLATFORM" = darwin ] || evidence_write_oom_kills
       out "at=$ISO"
       out "ms=$PRESENT_MS"
-      [ -n "$OUT_FAILED" ] || out '--- end'
+      [ -n "$OUT_FAILED" ] || [ -z "$host_take_sections_whole" ] || out '--- end'
     } >>"$HOST_FILE"
   } 2>/dev/null
   OUT_FAILED=$host_take_sections_failed

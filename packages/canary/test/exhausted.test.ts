@@ -194,6 +194,30 @@ describe('a guard that gets no more memory', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'killed' })
   })
 
+  it('keeps the evidence of that moment, also where another recorder has written the shared part', async () => {
+    const root = newRoot()
+    const peers = []
+    for (const name of ['a', 'b', 'c'])
+      peers.push(await guarded(root, { identity: `claude-${name}`, socketPath: root.socket(name) }))
+    const starved = peers.slice(1).map((of) => recordOf(of)?.recorder.pid ?? 0)
+    for (const pid of starved) {
+      const size = Number(/^VmSize:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1])
+      await run('prlimit', ['--pid', `${pid}`, `--as=${size * 1024}:`])
+    }
+    for (const peer of peers) await kill(peer)
+    await until('the lines', () => exits(root.recordDir).length === peers.length)
+    await wait(3_000)
+    for (const pid of starved) await run('prlimit', ['--pid', `${pid}`, '--as=unlimited:'])
+    await until('the settling', async () => (await reconcile(root)).length === 0)
+    for (const peer of peers) {
+      const line = await deathOf(peer)
+      const text = readFileSync(line['forensics'] ?? '', 'utf8')
+      const [, at = ''] = /^--- taken\nat=(\S+)$/m.exec(text) ?? []
+      expect(Date.parse(at) - Date.parse(line['ts'] ?? '')).toBeLessThan(2_000)
+      expect(text).toMatch(/^--- kernel-log/m)
+    }
+  })
+
   it('keeps the memory that it reserves from its server', async () => {
     const bob = await guarded(newRoot())
     const { stdout } = await bob.server.tmux('show-environment', '-g')

@@ -279,6 +279,76 @@ describe.each(presentShells.map((shell): [string, Shell] => [shell.join(' '), sh
       expect(section(text, 'baseline')).toBe(BASELINE)
     })
 
+    it('are kept whole if only the move to its place is missing', async () => {
+      const root = newRoot()
+      mkdirSync(deathsIn(root), { recursive: true })
+      const part = join(deathsIn(root), 'claude-bob-0123456789abcdef.txt.1.part')
+      writeFileSync(part, `session-death identity=claude-bob\n${BODY}\n--- pane-tail\nlast words\n--- end\n`)
+      const finish = 'HOST_ROLE=; completion_take_whole && cat "$SNAPSHOT"'
+      const text = await recorder(shell, root, { text: undefined }, finish)
+      expect(text).toMatch(/\n--- pane-tail\nlast words\n--- end$/)
+      expect(existsSync(part)).toBe(false)
+    })
+
+    it('are copied once more if that fails, and are not replaced by newer ones', async () => {
+      const root = newRoot()
+      mkdirSync(deathsIn(root), { recursive: true })
+      const name = 'claude-bob-0123456789abcdef.txt'
+      const part = `server-death identity=claude-bob\n${BODY}\n--- taken\nat=then\n--- core\n`
+      writeFileSync(join(deathsIn(root), `${name}.1.part`), part)
+      const bin = join(root.path, 'bin')
+      mkdirSync(bin)
+      writeFileSync(join(bin, 'sed'), '#!/bin/sh\nkill -KILL $$\n', { mode: 0o755 })
+      const before = `good=$PATH; PATH=${bin}:$PATH;`
+      const finish =
+        'HOST_ROLE=; { completion_take_part && out taken; } 2>/dev/null; PATH=$good; completion_take_part && completion_write_snapshot; cat "$SNAPSHOT"'
+      const text = await recorder(shell, root, { text: undefined, before }, finish)
+      expect(text).toMatch(/^server-death identity=claude-bob\n--- meminfo\nMemTotal: 1 kB\n/)
+      expect(text).toContain('\n--- taken\nat=then\n')
+    })
+
+    it('and parts of several lost recorders give each section once', async () => {
+      const root = newRoot()
+      mkdirSync(deathsIn(root), { recursive: true })
+      const name = join(deathsIn(root), 'claude-bob-0123456789abcdef.txt')
+      const torn = `server-death identity=claude-bob\n${BODY}\n--- baseline\n${BASELINE}--- shared\nfile=x\nat=y\n--- limits\n`
+      writeFileSync(`${name}.10.part`, torn)
+      const slow = 'server-death identity=claude-bob\n--- meminfo\n--- taken\nat=then\n--- kernel-log\n'
+      writeFileSync(`${name}.20.part`, slow)
+      const finish = 'HOST_ROLE=; completion_take_part && completion_write_snapshot; cat "$SNAPSHOT"'
+      const text = await recorder(shell, root, { text: undefined }, finish)
+      const wanted = ['meminfo', 'taken', 'kernel-log', 'core', 'ps-top-rss', 'baseline', 'end']
+      expect(sectionsOf(text)).toEqual(wanted)
+      expect(section(text, 'baseline')).toBe(BASELINE)
+    })
+
+    it('are not offered to others by a recorder whose programs did not start', async () => {
+      const root = newRoot()
+      const before = 'evidence_write_host_rest() { :; };'
+      const text = await written(shell, root, { text: undefined, before })
+      expect(text).toContain('\n--- kernel-log unavailable: no program could read it\n')
+      expect(text).toMatch(/\n--- end$/)
+      expect(readFileSync(join(deathsIn(root), `host-0a1b2c3d-${NOW_S}.txt`), 'utf8')).not.toContain(
+        '--- end',
+      )
+    })
+
+    it('are followed by no cgroup of a baseline that is cut in its path', async () => {
+      const root = newRoot()
+      const mount = join(root.path, 'cgroup')
+      mkdirSync(join(mount, 'user.slice'), { recursive: true })
+      writeFileSync(join(mount, 'cgroup.controllers'), 'memory\n')
+      writeFileSync(join(mount, 'user.slice', 'memory.max'), '77\n')
+      const before = `CGROUP_ROOT=${mount};`
+      const baseline = 'ts_ms=1\ncgroup_v2=/user.slice'
+      expect(await written(shell, root, { text: whole(), before, baseline })).not.toContain('memory.max: 77')
+      const complete = `${baseline}\ncgroup_v1=\ncgroup_pids=\ncomplete=yes\n`
+      const again = newRoot()
+      expect(await written(shell, again, { text: whole(), before, baseline: complete })).toContain(
+        'memory.max: 77',
+      )
+    })
+
     it('are read by a recorder that finishes for one that was lost before it had copied them', async () => {
       const root = newRoot()
       mkdirSync(deathsIn(root), { recursive: true })

@@ -135,7 +135,7 @@ async function leafFor(guard: ProcessId, { unit, why }: Scope): Promise<Pick<Gua
  * What a guard is started with, so that it need not ask the system for memory when it reads the code of a record: glibc reserves so many
  * bytes with its first allocation, and uses none of them until then (mallopt(3), `M_TOP_PAD`). guard.sh hides it from the server.
  */
-const GUARD_MEMORY: NodeJS.ProcessEnv = process.platform === 'linux' ? { MALLOC_TOP_PAD_: '262144' } : {}
+const GUARD_MEMORY: NodeJS.ProcessEnv = process.platform === 'linux' ? { MALLOC_TOP_PAD_: '524288' } : {}
 
 /** Starts a guard in a scope, or plain. Fills in `reported` even when it throws. */
 async function startIn(

@@ -63,6 +63,11 @@ export const FOREIGN_VARIABLES: readonly Variable[] = [
     description: 'Set by systemd, to which the daemon reports its state.',
   },
   {
+    variable: 'MALLOC_TOP_PAD_',
+    description:
+      'A guard is started with 524288, so that it need not ask for memory when its server has died (glibc). A value of yours counts instead. Servers do not get the value 524288.',
+  },
+  {
     variable: 'MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_',
     description:
       'The daemon is started with 65536, so that it returns memory sooner (glibc). A value of yours counts instead where a command starts the daemon; for the service, put it into a drop-in file. Peers do not get the value 65536.',
