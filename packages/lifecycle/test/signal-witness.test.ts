@@ -322,7 +322,8 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     await thread.terminate()
     expect(signal?.sender).toMatchObject({
       pid: process.pid,
-      comm: 'runtime-worker',
+      // The kernel notes a new name when the thread is scheduled next, which can be after the signal was read.
+      comm: expect.stringMatching(/^(?:runtime-worker|node)$/),
       command: expect.stringContaining('node'),
     })
   })
