@@ -2,9 +2,10 @@
 //   node bench/guard.mjs [--json] [deaths=30] [servers=300] [idleSecs=60] [bursts=1] [atOnce=40] [restSecs=65]
 //   node bench/guard.mjs burst [bursts=1] [atOnce=40] [restSecs=65]    measures simultaneous deaths only
 //
-// Before many servers are killed at once, they run for restSecs, as a fleet does. An ext4 without a journal, as virtual machines have it, looks
-// at every inode that was freed within a minute when it creates a file (`recently_deleted` in fs/ext4/ialloc.c), and each launch frees some:
-// right after the launches the last line takes 50 to 130 ms, from run to run, and with that rest 45 to 55 ms. Both are measured.
+// Before many servers are killed at once, they run for restSecs, as a fleet does. An ext4 without a journal, as some virtual machines
+// have it, looks at every inode that was freed within a minute when it creates a file (`recently_deleted` in fs/ext4/ialloc.c), and each
+// launch frees some: right after the launches the last line took 47 to 130 ms, from run to run, and with that rest 45 to 66 ms. Both are
+// measured.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { percentile, Results, readArguments } from '@iapeer/dev/bench'
@@ -80,8 +81,8 @@ async function alone(count) {
 }
 
 /**
- * Kills servers of one root at once, `rest` milliseconds after their launch. A claim is made right before its line, and nothing else is appended to exits.log, so the
- * last change of that file is the last line.
+ * Kills servers of one root at once, `rest` milliseconds after their launch. A claim is made right before its line, and nothing else is
+ * appended to exits.log, so the last change of that file is the last line.
  * @returns the times from the kill, in milliseconds, of each line and snapshot
  */
 async function atOnce(count, rest) {
